@@ -1,0 +1,1 @@
+"""Choosing and running: operating points, the governors that pick them, the loop that applies them."""

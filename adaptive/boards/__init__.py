@@ -1,0 +1,1 @@
+"""Board files: one YAML a board, every number with its source, its confidence, its uncertainty."""

@@ -1,0 +1,1 @@
+"""Subcommands of `adaptive` that need nothing beyond what a board has."""

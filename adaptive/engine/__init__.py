@@ -1,0 +1,1 @@
+"""Integer inference. `reference` (numpy) is the specification every other engine must equal."""

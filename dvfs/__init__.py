@@ -1,0 +1,1 @@
+"""Voltage and frequency: OPPs, voltage islands, dynamic and leakage power."""

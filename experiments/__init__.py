@@ -1,0 +1,1 @@
+"""Studies, scenarios and plots: everything that prints, draws or needs a data set."""

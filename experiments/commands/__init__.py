@@ -1,0 +1,1 @@
+"""Subcommands of `adaptive` that need data sets, plots or pandas."""

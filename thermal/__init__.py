@@ -1,0 +1,1 @@
+"""Heat: RC networks, their exact discrete-time models, thermal headroom."""
