@@ -1,0 +1,230 @@
+"""Operating points: what a governor may choose, what each costs and what it gives."""
+
+import math
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import MappingProxyType
+
+import msgspec
+
+from adaptive.errors import ConfigError
+from adaptive.precision import Bits, Effort, PrecisionPlan
+from dvfs.opp import Opp
+
+SCHEMA = 1
+
+
+@dataclass(frozen=True, slots=True)
+class OperatingPoint:
+    """One way to run the network, with what it costs and what it gives.
+
+    Attributes
+    ----------
+    name
+        Short unique label, e.g. ``"a15-1400MHz/all-8/100%"``.
+    effort
+        What the network runs: precision plan, width, head.
+    level
+        Level of the label tree at which frames are answered.
+    cores
+        Name of the cluster that runs the network.
+    islands
+        OPP of each voltage island the point sets; the others idle at their slowest.
+    duty
+        Share of the time the cluster may work; the rest it idles [0..1].
+    accuracy
+        Share of right answers at `level`, as measured for the table [0..1].
+    latency_s
+        Time to answer one frame while working [s].
+    power_w
+        Mean power of the board at this duty, kept busy, junctions at the cap [W].
+    """
+
+    name: str
+    effort: Effort
+    level: str
+    cores: str
+    islands: Mapping[str, Opp]
+    duty: float
+    accuracy: float
+    latency_s: float
+    power_w: float
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "islands", MappingProxyType(dict(self.islands)))
+        if not self.name:
+            raise ValueError("an operating point needs a name")
+        if self.cores not in self.islands:
+            raise ValueError(f"{self.name}: islands set no OPP for the working cluster {self.cores}")
+        for label, value in (("duty", self.duty), ("accuracy", self.accuracy)):
+            if not 0.0 <= value <= 1.0:
+                raise ValueError(f"{self.name}: {label} is {value}, expected 0..1")
+        for label, value in (("latency_s", self.latency_s), ("power_w", self.power_w)):
+            if not (math.isfinite(value) and value > 0.0):
+                raise ValueError(f"{self.name}: {label} is {value}, expected a positive number")
+
+    @property
+    def frames_hz(self) -> float:
+        """Frames answered per second when kept busy [Hz]."""
+        return self.duty / self.latency_s
+
+    @property
+    def energy_j(self) -> float:
+        """Energy of one frame when kept busy; infinite at duty 0 [J]."""
+        return self.power_w / self.frames_hz if self.duty else math.inf
+
+    @property
+    def frequency_hz(self) -> float:
+        """Clock of the working cluster [Hz]."""
+        return self.islands[self.cores].frequency_hz
+
+
+@dataclass(frozen=True, slots=True)
+class OperatingPointTable:
+    """Every operating point of one network on one board.
+
+    Attributes
+    ----------
+    board
+        Name of the board the costs hold for.
+    artifact
+        Name of the network.
+    checksum
+        SHA-256 of the artifact the accuracies were measured with.
+    points
+        The points; names are unique and all plans cover the same layers.
+    """
+
+    board: str
+    artifact: str
+    checksum: str
+    points: tuple[OperatingPoint, ...]
+    _by_name: Mapping[str, OperatingPoint] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        if not self.points:
+            raise ValueError("an operating point table needs at least one point")
+        by_name = {point.name: point for point in self.points}
+        if len(by_name) != len(self.points):
+            raise ValueError("operating point names are not unique")
+        if len({point.effort.plan.layers for point in self.points}) > 1:
+            raise ValueError("operating points disagree about the network's layers")
+        object.__setattr__(self, "_by_name", MappingProxyType(by_name))
+
+    def __iter__(self) -> Iterator[OperatingPoint]:
+        return iter(self.points)
+
+    def __len__(self) -> int:
+        return len(self.points)
+
+    def __getitem__(self, name: str) -> OperatingPoint:
+        return self._by_name[name]
+
+    @property
+    def coolest(self) -> OperatingPoint:
+        """The point of least power, the less accurate one on a tie."""
+        return min(self.points, key=lambda point: (point.power_w, point.accuracy))
+
+
+class _PointRow(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    name: str
+    bits: list[int]
+    width: float
+    head: str
+    level: str
+    cores: str
+    islands: dict[str, tuple[float, float]]
+    duty: float
+    accuracy: float
+    latency_s: float
+    power_w: float
+
+
+class _PointsFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    schema: int
+    board: str
+    artifact: str
+    checksum: str
+    layers: list[str]
+    points: list[_PointRow]
+
+
+def save_points(table: OperatingPointTable, path: Path) -> None:
+    """Write a table as JSON, whole or not at all.
+
+    Raises
+    ------
+    ConfigError
+        If the file cannot be written.
+    """
+    layers = table.points[0].effort.plan.layers
+    rows = [
+        _PointRow(
+            name=p.name,
+            bits=[int(b) for b in p.effort.plan.bits],
+            width=p.effort.width,
+            head=p.effort.head,
+            level=p.level,
+            cores=p.cores,
+            islands={k: (o.frequency_hz, o.voltage_v) for k, o in p.islands.items()},
+            duty=p.duty,
+            accuracy=p.accuracy,
+            latency_s=p.latency_s,
+            power_w=p.power_w,
+        )
+        for p in table
+    ]
+    document = _PointsFile(SCHEMA, table.board, table.artifact, table.checksum, list(layers), rows)
+    partial = path.with_name(path.name + ".partial")
+    try:
+        partial.write_bytes(msgspec.json.format(msgspec.json.encode(document), indent=1) + b"\n")
+        partial.replace(path)
+    except OSError as error:
+        partial.unlink(missing_ok=True)
+        raise ConfigError(f"{path}: cannot write the points file: {error.strerror}") from error
+
+
+def load_points(path: Path) -> OperatingPointTable:
+    """Read a table written by `save_points`.
+
+    Raises
+    ------
+    ConfigError
+        If the file cannot be read, is of another schema, or breaks a rule; names file and field.
+    """
+    try:
+        document = msgspec.json.decode(path.read_bytes(), type=_PointsFile)
+    except OSError as error:
+        raise ConfigError(f"{path}: cannot read the points file: {error.strerror}") from error
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path}: not a points file: {error}") from error
+    if document.schema != SCHEMA:
+        raise ConfigError(f"{path}: schema is {document.schema}, expected {SCHEMA}")
+    points = []
+    for index, row in enumerate(document.points):
+        try:
+            points.append(_to_point(row, tuple(document.layers)))
+        except ValueError as error:
+            raise ConfigError(f"{path}: points[{index}]: {error}") from error
+    try:
+        return OperatingPointTable(
+            document.board, document.artifact, document.checksum, tuple(points)
+        )
+    except ValueError as error:
+        raise ConfigError(f"{path}: {error}") from error
+
+
+def _to_point(row: _PointRow, layers: tuple[str, ...]) -> OperatingPoint:
+    plan = PrecisionPlan(layers, tuple(Bits(bits) for bits in row.bits))
+    return OperatingPoint(
+        name=row.name,
+        effort=Effort(plan, width=row.width, head=row.head),
+        level=row.level,
+        cores=row.cores,
+        islands={name: Opp(*pair) for name, pair in row.islands.items()},
+        duty=row.duty,
+        accuracy=row.accuracy,
+        latency_s=row.latency_s,
+        power_w=row.power_w,
+    )
