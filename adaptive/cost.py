@@ -1,0 +1,135 @@
+"""What an effort costs on a board: cycles, then time, then the table of operating points."""
+
+from collections.abc import Sequence
+from itertools import product
+
+import numpy as np
+
+from adaptive.artifact import Artifact, LayerWork
+from adaptive.operating_point import OperatingPoint, OperatingPointTable
+from adaptive.plant import Cluster, Plant
+from adaptive.precision import Effort, PrecisionPlan
+from dvfs.opp import Opp
+
+DUTIES = (1.0, 0.75, 0.5, 0.25, 0.0)
+
+
+def layer_cycles(work: LayerWork, bits: int, cluster: Cluster) -> float:
+    r"""Estimate the core cycles of one layer for one image.
+
+    .. math:: c = \frac{MAC}{r(b)} + \frac{b}{8} \frac{W + I + O}{r_{mem}} + c_0
+
+    Parameters
+    ----------
+    work
+        The layer's counts for one image.
+    bits
+        Precision of the layer.
+    cluster
+        Rates of one core: `r(b)` multiply-accumulates a cycle, `r_mem` bytes a cycle, and a
+        fixed overhead `c_0` a layer.
+
+    Returns
+    -------
+    float
+        Cycles on one core.
+
+    Notes
+    -----
+    Limits: the rates in the bundled board files are modelled, not measured (each file says so).
+    Every byte is charged at the same rate wherever it lies, and the memory's own clock is taken
+    to follow the core's, which flatters high frequencies on large networks.
+    """
+    rate = cluster.mac_per_cycle.get(bits)
+    if rate is None:
+        raise ValueError(f"cluster {cluster.name} has no multiply-accumulate rate at {bits} bits")
+    moved = (work.weights + work.inputs + work.outputs) * bits / 8
+    return work.macs / rate + moved / cluster.bytes_per_cycle + cluster.layer_overhead_cycles
+
+
+def plan_cycles(work: Sequence[LayerWork], plan: PrecisionPlan, cluster: Cluster) -> float:
+    """Sum `layer_cycles` over the network under a plan, for one image [core cycles]."""
+    return sum(layer_cycles(layer, plan.bits_of(layer.name), cluster) for layer in work)
+
+
+def frame_latency_s(
+    work: Sequence[LayerWork],
+    plan: PrecisionPlan,
+    cluster: Cluster,
+    frequency_hz: float,
+    *,
+    images_per_frame: int,
+) -> float:
+    """Time for a cluster to answer one frame at a frequency [s].
+
+    A frame's images are shared evenly among the cluster's cores, with no loss.
+    """
+    cycles = plan_cycles(work, plan, cluster) * images_per_frame
+    return cycles / (cluster.cores * frequency_hz)
+
+
+def build_points(
+    plant: Plant, artifact: Artifact, *, images_per_frame: int, efforts: Sequence[Effort] = ()
+) -> OperatingPointTable:
+    """Cross every measured effort with every cluster, OPP and duty of a board.
+
+    Parameters
+    ----------
+    plant
+        The board.
+    artifact
+        The network, with the accuracies measured at its export.
+    images_per_frame
+        How many images the network classifies to answer one frame.
+    efforts
+        Efforts to use; all measured ones by default.
+
+    Returns
+    -------
+    OperatingPointTable
+        One point per combination; duty 0 (idle) once per cluster, at its slowest OPP.
+
+    Notes
+    -----
+    `power_w` is taken with every node at the board's cap and the cluster kept busy: an upper
+    bound on what the point draws below the cap.
+    """
+    level = artifact.labels.levels[0]
+    measured = {m.effort: m.accuracy[level] for m in artifact.measured}
+    chosen = tuple(efforts) or tuple(measured)
+    at_cap = np.full(len(plant.network.nodes), plant.cap_degc)
+    points = []
+    for cluster, effort in product(plant.clusters, chosen):
+        table = plant.islands.named(cluster.island).table
+        for opp, duty in product(table, DUTIES):
+            if duty == 0.0 and (opp != table.slowest or effort != chosen[0]):
+                continue
+            islands = {cluster.island: opp}
+            power = plant.node_power_w(islands, {cluster.name: duty}, at_cap)
+            points.append(
+                OperatingPoint(
+                    name=_name(cluster.name, opp, effort, duty),
+                    effort=effort,
+                    level=level,
+                    cores=cluster.name,
+                    islands=islands,
+                    duty=duty,
+                    accuracy=measured[effort],
+                    latency_s=frame_latency_s(
+                        artifact.work,
+                        effort.plan,
+                        cluster,
+                        opp.frequency_hz,
+                        images_per_frame=images_per_frame,
+                    ),
+                    power_w=float(power.sum()),
+                )
+            )
+    return OperatingPointTable(plant.name, artifact.name, artifact.checksum, tuple(points))
+
+
+def _name(cluster: str, opp: Opp, effort: Effort, duty: float) -> str:
+    megahertz = round(opp.frequency_hz / 1e6)
+    if duty == 0.0:
+        return f"{cluster}-{megahertz}MHz/idle"
+    return f"{cluster}-{megahertz}MHz/{effort.plan.code}/{duty:.0%}"
