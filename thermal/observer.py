@@ -1,0 +1,98 @@
+"""Every node's temperature from a few coarse zone readings: a steady-state Kalman filter."""
+
+import math
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from thermal.model import ThermalModel
+from thermal.network import Matrix, Vector
+
+_RICCATI_LIMIT = 100_000
+_RICCATI_RELATIVE = 1e-12
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Observer:
+    r"""Estimator of node temperatures; the estimate itself is kept by the caller.
+
+    Each period: `predict` with the power that flowed, then `correct` with what the zones read.
+
+    .. math:: \hat T \leftarrow \hat T + K (y - H \hat T)
+
+    with the gain `K` of the steady-state Riccati equation, found by iteration on construction.
+
+    Attributes
+    ----------
+    model
+        Discrete-time model of the board.
+    zones
+        Node index each zone reads, shape (m,).
+    process_k
+        Standard deviation of what the model gets wrong in one period, per node [K].
+    noise_k
+        Standard deviation of a reading [K]; for rounding to steps of q alone, q / sqrt(12).
+    gain
+        Kalman gain, shape (n, m).
+
+    Raises
+    ------
+    ValueError
+        If there is no zone, an index is not a node, or a standard deviation is not positive.
+
+    Notes
+    -----
+    Limits: assumes power and ambient are known and errors are white; a wrong ambient or a constant
+    error of the power model shows as a bias that the gain only shrinks. A reading must be a finite
+    number: leave `correct` out for a period whose readings are missing, stale or not numbers.
+
+    References
+    ----------
+    .. [1] B. D. O. Anderson and J. B. Moore, *Optimal Filtering*, Prentice-Hall, 1979, ch. 4
+       (unverified).
+    """
+
+    model: ThermalModel
+    zones: tuple[int, ...]
+    process_k: float
+    noise_k: float
+    gain: Matrix = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        n = len(self.model.nodes)
+        if not self.zones or not all(0 <= zone < n for zone in self.zones):
+            raise ValueError(f"zones is {self.zones!r}, expected node indices in 0..{n - 1}")
+        for name, value in (("process_k", self.process_k), ("noise_k", self.noise_k)):
+            if not (math.isfinite(value) and value > 0.0):
+                raise ValueError(f"{name} is {value!r}, expected a finite number above 0")
+        gain = self._steady_gain()
+        gain.setflags(write=False)
+        object.__setattr__(self, "gain", gain)
+
+    def _steady_gain(self) -> Matrix:
+        A, n = self.model.A, len(self.model.nodes)
+        H = np.eye(n)[list(self.zones)]
+        noise = np.eye(len(self.zones)) * self.noise_k**2
+        process = np.eye(n) * self.process_k**2
+        covariance: Matrix = process
+        gain: Matrix = np.zeros((n, len(self.zones)))
+        for _ in range(_RICCATI_LIMIT):
+            read = covariance @ H.T
+            before = gain
+            gain = np.linalg.solve(H @ read + noise, read.T).T
+            if np.abs(gain - before).max() <= _RICCATI_RELATIVE * np.abs(gain).max():
+                return gain
+            keep = np.eye(n) - gain @ H
+            # Joseph's form: stays symmetric and positive however long the iteration.
+            corrected = keep @ covariance @ keep.T + gain @ noise @ gain.T
+            covariance = A @ corrected @ A.T + process
+        raise ValueError(f"no steady Kalman gain after {_RICCATI_LIMIT} iterations")
+
+    def predict(self, temps_degc: Vector, power_w: Vector, ambient_degc: float) -> Vector:
+        """Return the estimate one period later, before any reading, shape (n,) [degC]."""
+        return self.model.step(temps_degc, power_w, ambient_degc)
+
+    def correct(self, temps_degc: Vector, readings_degc: Vector) -> Vector:
+        """Return the estimate corrected by finite readings, one per zone, shape (n,) [degC]."""
+        error = np.asarray(readings_degc, dtype=np.float64) - temps_degc[list(self.zones)]
+        return np.asarray(temps_degc + self.gain @ error, dtype=np.float64)
