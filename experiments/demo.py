@@ -1,0 +1,161 @@
+"""The main job: four governors, one hot board, the same bursty stream of real images.
+
+Run it with `./run demo`; it prints a table and writes a report.
+"""
+
+import argparse
+import sys
+import time
+from pathlib import Path
+
+import pandas as pd
+
+from adaptive.config import read_board
+from adaptive.errors import AdaptiveError
+from experiments.governors import GOVERNORS, make_governor
+from experiments.outcome import Run, Summary
+from experiments.plots import answers, temperatures, timeline
+from experiments.progress import Progress
+from experiments.report import write_report
+from experiments.stream import DIGITS_PER_FORM
+from experiments.study import Study, prepare
+
+
+def main() -> int:
+    """Simulate every governor, print the table, write the report; return the exit code."""
+    parser = argparse.ArgumentParser("./run demo", description=__doc__)
+    parser.add_argument("--board", default="odroid-xu4", help="bundled name or file (%(default)s)")
+    parser.add_argument("--ambient", type=float, default=35.0, metavar="DEGC")
+    parser.add_argument("--minutes", type=float, default=20.0, metavar="MIN")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--report", type=Path, default=Path("report"), metavar="FOLDER")
+    args = parser.parse_args()
+    try:
+        return _demo(args)
+    except AdaptiveError as error:
+        print(f"demo: {error}", file=sys.stderr)
+        return 2
+
+
+def _demo(args: argparse.Namespace) -> int:
+    start_s = time.monotonic()
+    study = prepare(
+        board=args.board, ambient_degc=args.ambient, minutes=args.minutes, seed=args.seed
+    )
+    paragraphs = describe(study, args.board)
+    print(*paragraphs, sep="\n", end="\n\n")
+    runs = []
+    for name in GOVERNORS:
+        governor = make_governor(
+            name, plant=study.plant, points=study.points, scenario=study.scenario
+        )
+        progress = Progress(name)
+        runs.append(study.simulate(name, governor, progress=progress))
+        progress.close()
+    header, rows = tabulate([run.summary for run in runs])
+    _print_table(header, rows)
+    inferences = (
+        f"{study.stream.inferences:,} real inferences ran in the integer engine (each distinct "
+        "image and effort once; answers are reused when an image comes round again)."
+    )
+    print(f"\n{inferences}")
+    page = write_report(
+        args.report,
+        title="Four governors, one hot board, one stream of real images",
+        paragraphs=[*paragraphs, inferences],
+        header=header,
+        rows=rows,
+        pictures={
+            "temperature": ("Hottest junction of every governor.", temperatures(runs)),
+            "answers": (
+                "Frames answered and dropped, energy of a right answer.",
+                answers([run.summary for run in runs]),
+            ),
+            **{
+                run.summary.governor: (
+                    f"{run.summary.governor}: temperature, frequency, precision, frames, accuracy.",
+                    timeline(run, _accuracy(run, study)),
+                )
+                for run in runs
+            },
+        },
+        footer=f"Made by ./run demo --board {args.board} --ambient {args.ambient:g} "
+        f"--minutes {args.minutes:g} --seed {args.seed}",
+    )
+    print(f"report: {page}  ({time.monotonic() - start_s:.0f} s)")
+    return 0
+
+
+def describe(study: Study, board: str) -> list[str]:
+    """Say what is run, what of it is simulated and what is real."""
+    scenario, demand = study.scenario, study.scenario.demand
+    heat = read_board(board).thermal
+    return [
+        f"{study.plant.title}, simulated: {scenario.length_s / 60:g} minutes at "
+        f"{scenario.ambient_degc:g} degC ambient, cap {scenario.cap_degc:g} degC.",
+        f"Demand: {demand.mean_hz:.0f} forms of {DIGITS_PER_FORM} digits a second on average, the "
+        f"most that all-8 sustains at the cap; bursts of {demand.burst_s:g} s ask "
+        f"{demand.factor:g} times that, {demand.between_hz:.0f} between them.",
+        "Simulated: the board, its heat, power and latency. "
+        f"Thermal resistances and their source: {heat.source} (confidence {heat.confidence}).",
+        "Real: the images (the last 360 of scikit-learn's handwritten digits, by writers not "
+        "trained on), their labels, and the integer arithmetic that answers them.",
+    ]
+
+
+def tabulate(summaries: list[Summary]) -> tuple[list[str], list[list[str]]]:
+    """Return the header and rows of the table of governors."""
+    levels = list(summaries[0].accuracy)
+    header = [
+        "governor",
+        *(f"{level} %" for level in levels),
+        "answered",
+        "dropped",
+        "right frames",
+        "energy J",
+        "mJ/right",
+        "peak degC",
+        "above cap s",
+        "plans",
+    ]
+    rows = [
+        [
+            s.governor,
+            *(f"{100 * s.accuracy[level]:.2f}" for level in levels),
+            f"{s.served:,}",
+            f"{s.dropped:,}",
+            f"{s.right_frames:,.0f}",
+            f"{s.energy_j:.0f}",
+            f"{1e3 * s.energy_per_right_j:.3f}",
+            f"{s.peak_degc:.2f}",
+            f"{s.time_above_cap_s:.1f}",
+            f"{len(s.plans)}",
+        ]
+        for s in summaries
+    ]
+    return header, rows
+
+
+def _accuracy(run: Run, study: Study) -> pd.Series:
+    """Leaf accuracy of each period, NaN where nothing was answered."""
+    leaf = study.stream.levels[0]
+    shares = []
+    for period in run.truth:
+        frames = sum(batch.count for batch in period.served)
+        right = sum(
+            study.stream.right(batch.point.effort, leaf, first=batch.first, count=batch.count)
+            for batch in period.served
+        )
+        shares.append(right / (frames * DIGITS_PER_FORM) if frames else float("nan"))
+    return pd.Series(shares, dtype=float)
+
+
+def _print_table(header: list[str], rows: list[list[str]]) -> None:
+    widths = [max(len(row[i]) for row in [header, *rows]) for i in range(len(header))]
+    for row in [header, *rows]:
+        first = row[0].ljust(widths[0])
+        print(first, *(cell.rjust(w) for cell, w in zip(row[1:], widths[1:], strict=True)), sep="  ")
+
+
+if __name__ == "__main__":
+    sys.exit(main())
