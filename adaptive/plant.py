@@ -303,9 +303,11 @@ class Plant:
         voltage, frequency = self.block_arrays([islands])
         busy = self.utilisation_array([utilisation])
         temps = np.asarray(temps_degc, dtype=np.float64)
-        return self.node_power(voltage, frequency, utilisation=busy, temps_degc=temps)[0]
+        power = self.node_power(voltage, frequency, utilisation=busy, temps_degc=temps)
+        return np.asarray(power[0])
 
     def node_power_slope_w_per_k(self, islands: Mapping[str, Opp], temps_degc: ArrayLike) -> Vector:
         """Return dP/dT of every node at one setting, shape (n_nodes,) [W/K]."""
         voltage, _ = self.block_arrays([islands])
-        return self.node_slope(voltage, temps_degc=np.asarray(temps_degc, dtype=np.float64))[0]
+        slope = self.node_slope(voltage, temps_degc=np.asarray(temps_degc, dtype=np.float64))
+        return np.asarray(slope[0])

@@ -79,7 +79,7 @@ class Observer:
         for _ in range(_RICCATI_LIMIT):
             read = covariance @ H.T
             before = gain
-            gain = np.linalg.solve(H @ read + noise, read.T).T
+            gain = np.asarray(np.linalg.solve(H @ read + noise, read.T).T, dtype=np.float64)
             if np.abs(gain - before).max() <= _RICCATI_RELATIVE * np.abs(gain).max():
                 return gain
             keep = np.eye(n) - gain @ H
