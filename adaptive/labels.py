@@ -67,10 +67,10 @@ class LabelTree:
         Raises ValueError where the mapping has another form.
         """
         levels, leaves = content.get("levels"), content.get("leaves")
-        if not isinstance(levels, list | tuple) or not isinstance(leaves, Mapping):
-            raise ValueError(
-                "labels needs 'levels', a list, and 'leaves', a mapping from leaf to path"
-            )
+        if not (isinstance(levels, list | tuple) and isinstance(leaves, Mapping)):
+            expected = "'levels', a list, and 'leaves', a mapping from leaf to path"
+            # A wrong file, not a wrong call.
+            raise ValueError(f"labels is {dict(content)}, expected {expected}")  # noqa: TRY004
         if not all(isinstance(path, list | tuple) for path in leaves.values()):
             raise ValueError("labels.leaves maps a leaf to something other than a list of nodes")
         names = [*levels, *leaves, *(node for path in leaves.values() for node in path)]
@@ -118,16 +118,16 @@ class LabelTree:
 
     def predict(self, probabilities: Floats, level: str) -> Integers:
         """Return the most probable node of each row, shape (N,); the first of equals wins."""
-        return np.argmax(self.marginalise(probabilities, level), axis=1)
+        return np.asarray(np.argmax(self.marginalise(probabilities, level), axis=1), dtype=np.int64)
 
     def correct(
         self, probabilities: Floats, labels: Sequence[int] | Integers, *, level: str
     ) -> Booleans:
         """Tell for each row whether the node predicted is the ancestor of its label, shape (N,)."""
         truth = self.ancestors(level)[np.asarray(labels, dtype=np.int64)]
-        return np.equal(self.predict(probabilities, level), truth)
+        return np.asarray(self.predict(probabilities, level) == truth, dtype=np.bool_)
 
     def information_bits(self, level: str) -> Floats:
         """Return what an answer at each node tells, log2(leaves / leaves under it) [bit]."""
         under = np.bincount(self.ancestors(level))
-        return np.log2(len(self.leaves) / under)
+        return np.asarray(np.log2(len(self.leaves) / under), dtype=np.float64)

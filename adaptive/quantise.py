@@ -142,7 +142,7 @@ class Requantiser:
             raise ValueError("a shift is out of range, expected pre_shift 0..62 and shift 1..62")
         if not CODE_MIN <= self.zero <= CODE_MAX or self.zero % 2 ** (16 - self.bits):
             raise ValueError(
-                f"zero is {self.zero}, expected a code that is a multiple of {2 ** (16 - self.bits)}"
+                f"zero is {self.zero}, expected a code divisible by {2 ** (16 - self.bits)}"
             )
 
     @classmethod

@@ -1,0 +1,295 @@
+"""The exported network: everything a board needs from training, in one sealed file.
+
+The file (see `adaptive.archive`) holds a JSON manifest and, for each switchable layer, one int16
+weight tensor with its channel scales and, for each precision, four small vectors of requantisation
+constants. There is no second weight tensor: narrower weights are cut from the 16-bit codes.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+import msgspec
+from numpy.typing import NDArray
+
+from adaptive.archive import encode_archive, open_archive, write_atomically
+from adaptive.errors import ArtifactError
+from adaptive.graph import (
+    Conv2d,
+    LayerTensors,
+    LayerWork,
+    Linear,
+    Node,
+    Signal,
+    Switchable,
+    infer_signals,
+    layer_work,
+    weight_shape,
+)
+from adaptive.labels import LabelTree
+from adaptive.manifest import (
+    SCHEMA,
+    Fact,
+    LabelEntry,
+    Manifest,
+    content_checksum,
+    decode_manifest,
+    layer_arrays,
+    read_layer,
+)
+from adaptive.measured import MeasuredEffort
+from adaptive.precision import Bits, Effort
+
+__all__ = [
+    "Artifact",
+    "LayerWork",
+    "MeasuredEffort",
+    "artifact_names",
+    "load_artifact",
+    "save_artifact",
+]
+
+ARITHMETIC = "affine"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Artifact:
+    """One exported network, checked as a whole on construction.
+
+    Parameters
+    ----------
+    name
+        Short name.
+    bits
+        Nested precisions each layer offers, widest first.
+    heads
+        Output node of each head.
+    source
+        The input images: a uint8 pixel is the code `(pixel - 128) << 8`.
+    graph
+        Nodes in an order in which each reads only earlier ones; `input` is the image.
+    labels
+        What the outputs mean.
+    tensors
+        Numbers of each switchable layer, by name.
+    measured
+        Efforts measured when the network was exported.
+    provenance
+        How it was made: command, seed, dataset, versions.
+    widths, arithmetic
+        Carried from the first schema on; there is one of each so far.
+
+    Attributes
+    ----------
+    signals
+        Shape, scale and zero point behind every name of the graph.
+    checksum
+        sha256 over the manifest and the arrays, in hexadecimal.
+    """
+
+    name: str
+    bits: tuple[Bits, ...]
+    heads: Mapping[str, str]
+    source: Signal
+    graph: tuple[Node, ...]
+    labels: LabelTree
+    tensors: Mapping[str, LayerTensors]
+    measured: tuple[MeasuredEffort, ...] = ()
+    provenance: Mapping[str, Fact] = field(default_factory=dict)
+    widths: tuple[float, ...] = (1.0,)
+    arithmetic: str = ARITHMETIC
+    signals: Mapping[str, Signal] = field(init=False)
+    checksum: str = field(init=False)
+
+    def __post_init__(self) -> None:
+        if self.arithmetic != ARITHMETIC:
+            raise ValueError(f"arithmetic is {self.arithmetic!r}, expected {ARITHMETIC!r}")
+        if not self.bits or tuple(sorted(set(self.bits), reverse=True)) != self.bits:
+            raise ValueError(f"bits is {self.bits}, expected widths falling from the widest")
+        if self.widths != (1.0,) or tuple(self.heads) != ("leaf",):
+            raise ValueError(
+                f"widths is {self.widths} and heads is {tuple(self.heads)}, "
+                "expected (1.0,) and ('leaf',) in this schema"
+            )
+        object.__setattr__(self, "signals", infer_signals(self.source, self.graph))
+        self._check_ends()
+        self._check_tensors()
+        self._check_measured()
+        object.__setattr__(self, "checksum", content_checksum(*_content(self)))
+
+    def _check_ends(self) -> None:
+        """Refuse an input that is no image and a head that does not name the leaves."""
+        if len(self.source.shape) != 3 or self.source.zero % 256:
+            raise ValueError(f"input has shape {self.source.shape}, expected (H, W, C)")
+        for head, node in self.heads.items():
+            if node not in self.layers:
+                raise ValueError(f"head {head} is node {node!r}, expected one of {self.layers}")
+            if self.signals[node].shape != (len(self.labels.leaves),):
+                raise ValueError(
+                    f"head {head} has shape {self.signals[node].shape}, "
+                    f"expected one output for each of {len(self.labels.leaves)} leaves"
+                )
+
+    def _check_tensors(self) -> None:
+        """Refuse tensors that do not fit the graph."""
+        if set(self.tensors) != set(self.layers):
+            raise ValueError(f"tensors is for {sorted(self.tensors)}, expected {self.layers}")
+        for node in self.switchable:
+            tensors = self.tensors[node.name]
+            shape = weight_shape(node, self.signals[node.inputs[0]])
+            if tensors.weight.shape != shape:
+                raise ValueError(
+                    f"weight of {node.name} has shape {tensors.weight.shape}, expected {shape}"
+                )
+            found = [(b, r.bits, r.zero, r.relu) for b, r in tensors.requantisers.items()]
+            wanted = [(b, self.output_bits(node.name, b), node.zero, node.relu) for b in self.bits]
+            if found != wanted:
+                raise ValueError(f"constants of {node.name} are {found}, expected {wanted}")
+
+    def _check_measured(self) -> None:
+        """Refuse measurements of what the network cannot run."""
+        for entry in self.measured:
+            try:
+                self.require(entry.effort)
+            except ArtifactError as error:
+                raise ValueError(f"measured: {error}") from error
+            if tuple(entry.correct) != self.labels.levels:
+                raise ValueError(
+                    f"measured {entry.effort.plan.code} has levels {tuple(entry.correct)}, "
+                    f"expected {self.labels.levels}"
+                )
+
+    @property
+    def switchable(self) -> tuple[Switchable, ...]:
+        """Nodes with weights, in network order."""
+        return tuple(node for node in self.graph if isinstance(node, Conv2d | Linear))
+
+    @property
+    def layers(self) -> tuple[str, ...]:
+        """Names of the switchable layers, in network order."""
+        return tuple(node.name for node in self.switchable)
+
+    @property
+    def work(self) -> tuple[LayerWork, ...]:
+        """Multiply-accumulates and elements of each switchable layer, for one image."""
+        return tuple(layer_work(node, self.signals) for node in self.switchable)
+
+    def output_bits(self, layer: str, bits: Bits) -> Bits:
+        """Return the width of a layer's output codes: a head always answers at 16 bits."""
+        return Bits.INT16 if layer in self.heads.values() else bits
+
+    def require(self, effort: Effort) -> None:
+        """Raise ArtifactError, saying what there is, unless the network can run an effort."""
+        if effort.plan.layers != self.layers:
+            raise ArtifactError(
+                f"artifact {self.name} has layers {self.layers}, the plan has {effort.plan.layers}"
+            )
+        for layer, bits in zip(effort.plan.layers, effort.plan.bits, strict=True):
+            if bits not in self.bits:
+                carried = ", ".join(str(int(width)) for width in self.bits)
+                raise ArtifactError(
+                    f"artifact {self.name} carries {carried} bits, the plan wants {int(bits)} "
+                    f"for layer {layer}"
+                )
+        if effort.width not in self.widths:
+            raise ArtifactError(
+                f"artifact {self.name} carries widths {self.widths}, not {effort.width}"
+            )
+        if effort.head not in self.heads:
+            raise ArtifactError(
+                f"artifact {self.name} carries heads {tuple(self.heads)}, not {effort.head!r}"
+            )
+
+    def measurement(self, effort: Effort) -> MeasuredEffort | None:
+        """Return what was measured of an effort, or None if it was not."""
+        return next((entry for entry in self.measured if entry.effort == effort), None)
+
+
+def artifact_names() -> tuple[str, ...]:
+    """Return the names of the bundled artifacts."""
+    members = files("adaptive.artifacts").iterdir()
+    return tuple(sorted(m.name.removesuffix(".npz") for m in members if m.name.endswith(".npz")))
+
+
+def load_artifact(name_or_path: str | Path) -> Artifact:
+    """Load a bundled artifact by its name, or any by its path.
+
+    Raises
+    ------
+    ArtifactError
+        Naming the file and the field, if it cannot be read or is damaged in any way.
+    """
+    where = str(name_or_path)
+    try:
+        if where in artifact_names():
+            content = files("adaptive.artifacts").joinpath(f"{where}.npz").read_bytes()
+        else:
+            content = Path(name_or_path).read_bytes()
+    except (OSError, ValueError) as error:
+        reason = error.strerror if isinstance(error, OSError) else error
+        raise ArtifactError(
+            f"{where}: {reason}, expected a file or one of the bundled artifacts: "
+            f"{', '.join(artifact_names())}"
+        ) from error
+    return decode_artifact(content, where=where)
+
+
+def save_artifact(artifact: Artifact, path: str | Path) -> None:
+    """Write an artifact whole or not at all; equal artifacts give equal bytes."""
+    write_atomically(Path(path), encode_archive(*_content(artifact)))
+
+
+def decode_artifact(content: bytes, *, where: str) -> Artifact:
+    """Read an artifact from the bytes of its file; raises ArtifactError beginning with `where`."""
+    members = open_archive(content, where=where)
+    manifest = decode_manifest(members, where=where)
+    try:
+        signals = infer_signals(manifest.input, manifest.graph)
+        tensors = {
+            node.name: read_layer(
+                members, node, signals[node.inputs[0]], manifest=manifest, where=where
+            )
+            for node in manifest.graph
+            if isinstance(node, Conv2d | Linear)
+        }
+        labels = LabelTree.from_dict(msgspec.to_builtins(manifest.labels))
+        return Artifact(
+            name=manifest.name,
+            bits=manifest.bits,
+            heads=manifest.heads,
+            source=manifest.input,
+            graph=manifest.graph,
+            labels=labels,
+            tensors=tensors,
+            measured=tuple(
+                MeasuredEffort.from_entry(entry, tuple(tensors)) for entry in manifest.measured
+            ),
+            provenance=manifest.provenance,
+            widths=manifest.widths,
+            arithmetic=manifest.arithmetic,
+        )
+    except ValueError as error:
+        raise ArtifactError(f"{where}: {error}") from error
+
+
+def _content(artifact: Artifact) -> tuple[bytes, dict[str, NDArray[Any]]]:
+    """Return the manifest and the arrays that make up the file."""
+    manifest = Manifest(
+        schema=SCHEMA,
+        name=artifact.name,
+        arithmetic=artifact.arithmetic,
+        bits=artifact.bits,
+        widths=artifact.widths,
+        heads=dict(artifact.heads),
+        input=artifact.source,
+        graph=artifact.graph,
+        labels=msgspec.convert(artifact.labels.to_dict(), LabelEntry),
+        measured=tuple(entry.to_entry() for entry in artifact.measured),
+        provenance=dict(artifact.provenance),
+    )
+    arrays: dict[str, NDArray[Any]] = {}
+    for node in artifact.switchable:
+        arrays |= layer_arrays(node.name, artifact.tensors[node.name])
+    return msgspec.json.encode(manifest), arrays
