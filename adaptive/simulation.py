@@ -158,6 +158,7 @@ class SimulatedPlatform:
         self._due = 0.0  # frames demanded so far, fraction included
         self._credit = 0.0  # frames that could have been served, fraction carried
         self._point: OperatingPoint | None = None
+        self._voltage_v, self._frequency_hz = plant.block_arrays([{}])
         self._seen = (0.0, 0.0, 0.0)  # demand, served, latency of the last period
         self.truth: list[Truth] = []
 
@@ -194,7 +195,9 @@ class SimulatedPlatform:
 
     def apply(self, point: OperatingPoint) -> None:
         """Run at this point from now on."""
-        self._point = point
+        if point is not self._point:
+            self._point = point
+            self._voltage_v, self._frequency_hz = self._plant.block_arrays([point.islands])
 
     def wait_until(self, time_s: float) -> None:
         """Serve frames and integrate heat up to a time [s]."""
@@ -243,9 +246,14 @@ class SimulatedPlatform:
     def _heat(self, point: OperatingPoint, busy: float, steps: int) -> tuple[float, float, int]:
         """Integrate; return hottest junction, energy [J] and steps ending above the cap."""
         hottest, energy_j, over = -np.inf, 0.0, 0
-        utilisation = {point.cores: busy}
+        utilisation = self._plant.utilisation_array([{point.cores: busy}])
         for _ in range(steps):
-            power = self._plant.node_power_w(point.islands, utilisation, self._temps)
+            power = self._plant.node_power(
+                self._voltage_v,
+                self._frequency_hz,
+                utilisation=utilisation,
+                temps_degc=self._temps,
+            )[0]
             self._temps = self._model.step(self._temps, power, self._ambient_degc)
             energy_j += float(power.sum()) * self._step_s
             peak = float(self._plant.junctions(self._temps).max())

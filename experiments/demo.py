@@ -154,7 +154,9 @@ def _print_table(header: list[str], rows: list[list[str]]) -> None:
     widths = [max(len(row[i]) for row in [header, *rows]) for i in range(len(header))]
     for row in [header, *rows]:
         first = row[0].ljust(widths[0])
-        print(first, *(cell.rjust(w) for cell, w in zip(row[1:], widths[1:], strict=True)), sep="  ")
+        print(
+            first, *(cell.rjust(w) for cell, w in zip(row[1:], widths[1:], strict=True)), sep="  "
+        )
 
 
 if __name__ == "__main__":

@@ -81,7 +81,6 @@ class FormStream:
         if key not in self._right:
             if effort not in self._answers:
                 self._answers[effort] = self._engine.probabilities(self._pixels, effort)
-            tree = self._artifact.labels
-            right = tree.predict(self._answers[effort], level) == tree.truth(self._labels, level)
+            right = self._artifact.labels.correct(self._answers[effort], self._labels, level=level)
             self._right[key] = np.concatenate([[0], np.cumsum(right)])
         return self._right[key]

@@ -23,11 +23,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--artifact", default="digits", help="bundled name or file (%(default)s)")
     parser.add_argument("--points", type=Path, metavar="FILE", help="from `adaptive points --out`")
     parser.add_argument("--governor", default="look-ahead", choices=GOVERNORS, help="(%(default)s)")
-    parser.add_argument("--ambient", type=_number, default=35.0, metavar="DEGC", help="(%(default)s)")
+    parser.add_argument(
+        "--ambient", type=_number, default=35.0, metavar="DEGC", help="(%(default)s)"
+    )
     parser.add_argument("--cap", type=_number, metavar="DEGC", help="the board's own by default")
-    parser.add_argument("--minutes", type=_number, default=20.0, metavar="MIN", help="(%(default)s)")
+    parser.add_argument(
+        "--minutes", type=_number, default=20.0, metavar="MIN", help="(%(default)s)"
+    )
     parser.add_argument("--seed", type=int, default=0, help="bursts and image order (%(default)s)")
-    parser.add_argument("--telemetry", type=Path, metavar="FILE", help="write samples: .csv or .jsonl")
+    parser.add_argument(
+        "--telemetry", type=Path, metavar="FILE", help="write samples: .csv or .jsonl"
+    )
     parser.add_argument("--json", action="store_true", help="print one JSON object")
 
 
