@@ -45,7 +45,7 @@ class Sourced(_Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
 
 def _numbers(value: object) -> int:
     if isinstance(value, int | float):
-        return 1
+        return int(not isinstance(value, Bits))  # a precision is a label, not a figure
     if isinstance(value, tuple):
         return sum(_numbers(part) for part in value)
     if isinstance(value, msgspec.Struct) and not isinstance(value, Sourced):
