@@ -6,15 +6,16 @@ from itertools import product
 import numpy as np
 
 from adaptive.artifact import Artifact, LayerWork
+from adaptive.errors import ConfigError
 from adaptive.operating_point import OperatingPoint, OperatingPointTable
 from adaptive.plant import Cluster, Plant
-from adaptive.precision import Effort, PrecisionPlan
+from adaptive.precision import Bits, Effort, PrecisionPlan
 from dvfs.opp import Opp
 
 DUTIES = (1.0, 0.75, 0.5, 0.25, 0.0)
 
 
-def layer_cycles(work: LayerWork, bits: int, cluster: Cluster) -> float:
+def layer_cycles(work: LayerWork, bits: Bits, cluster: Cluster) -> float:
     r"""Estimate the core cycles of one layer for one image.
 
     .. math:: c = \frac{MAC}{r(b)} + \frac{b}{8} \frac{W + I + O}{r_{mem}} + c_0
@@ -34,6 +35,11 @@ def layer_cycles(work: LayerWork, bits: int, cluster: Cluster) -> float:
     float
         Cycles on one core.
 
+    Raises
+    ------
+    ConfigError
+        If the board gives no rate for the precision.
+
     Notes
     -----
     Limits: the rates in the bundled board files are modelled, not measured (each file says so).
@@ -42,7 +48,10 @@ def layer_cycles(work: LayerWork, bits: int, cluster: Cluster) -> float:
     """
     rate = cluster.mac_per_cycle.get(bits)
     if rate is None:
-        raise ValueError(f"cluster {cluster.name} has no multiply-accumulate rate at {bits} bits")
+        raise ConfigError(
+            f"board's cluster {cluster.name}: mac_per_cycle has no rate at {int(bits)} bits, "
+            f"which layer {work.name} asks for; known are {[int(b) for b in cluster.mac_per_cycle]}"
+        )
     moved = (work.weights + work.inputs + work.outputs) * bits / 8
     return work.macs / rate + moved / cluster.bytes_per_cycle + cluster.layer_overhead_cycles
 

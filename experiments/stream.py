@@ -1,31 +1,14 @@
 """A continuous stream of real images, and what the integer engine really answers to it."""
 
-from dataclasses import dataclass
-
 import numpy as np
 from numpy.typing import NDArray
 
 from adaptive.artifact import Artifact
 from adaptive.engine.reference import ReferenceEngine
 from adaptive.precision import Effort
+from models.data import LabelledImages
 
 DIGITS_PER_FORM = 64
-
-
-@dataclass(frozen=True, slots=True)
-class Images:
-    """Labelled images.
-
-    Attributes
-    ----------
-    pixels
-        Shape (N, H, W, C), uint8.
-    labels
-        Leaf index of each image, shape (N,).
-    """
-
-    pixels: NDArray[np.uint8]
-    labels: NDArray[np.int64]
 
 
 class FormStream:
@@ -45,11 +28,11 @@ class FormStream:
         Draws the order.
     """
 
-    def __init__(self, artifact: Artifact, images: Images, *, seed: int) -> None:
+    def __init__(self, artifact: Artifact, images: LabelledImages, *, seed: int) -> None:
         self._artifact = artifact
         self._engine = ReferenceEngine(artifact)
         order = np.random.default_rng(seed).permutation(len(images.labels))
-        self._pixels = images.pixels[order]
+        self._pixels = images.images[order]
         self._labels = images.labels[order]
         self._right: dict[tuple[Effort, str], NDArray[np.int64]] = {}
         self._answers: dict[Effort, NDArray[np.float64]] = {}

@@ -16,7 +16,8 @@ from adaptive.precision import Bits
 from adaptive.simulation import SimulatedPlatform
 from experiments.outcome import Run, summarise
 from experiments.scenarios import Bursts, Scenario, sustained_hz
-from experiments.stream import DIGITS_PER_FORM, FormStream, held_out_digits
+from experiments.stream import DIGITS_PER_FORM, FormStream
+from models.data import load_digits
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,7 +151,7 @@ def prepare(
         )
     except ValueError as error:
         raise ConfigError(f"scenario: {error}") from error
-    stream = FormStream(network, held_out_digits(), seed=seed)
+    stream = FormStream(network, load_digits("test"), seed=seed)
     return Study(plant, network, table, scenario, stream)
 
 

@@ -1,8 +1,12 @@
 """Look ahead with the exact thermal model; run the best point that stays below the cap.
 
-Each period the policy estimates every node's temperature, predicts where each candidate point
-would take the junctions over a horizon, and picks the admissible one that answers most frames
-rightly. Two facts make the prediction safe rather than merely good:
+Each period the policy estimates every node's temperature and predicts where each candidate point
+would take the junctions. A point is admissible if it stays below the cap over a short horizon: so
+headroom is there to be sprinted through. Among those it picks the one that answers most frames
+rightly, but counts accuracy only for points that could be kept over a long horizon: so headroom is
+spent on frames that would be lost, not on precision that cannot last.
+
+Two facts make the prediction safe rather than merely good:
 
 - leakage is taken at the cap, where it is largest among the temperatures allowed, so predicted
   power is never below the true power while the cap holds;
@@ -23,7 +27,7 @@ from thermal.observer import Observer
 
 
 class LookAhead:
-    """Best point whose predicted peak over the horizon stays below the cap.
+    """Best point whose predicted peak over a horizon stays below the cap.
 
     Parameters
     ----------
@@ -38,14 +42,16 @@ class LookAhead:
     period_s
         Control period [s].
     horizon_s
-        How long a point must stay admissible if it were kept [s].
+        How long a point must stay below the cap to be admissible [s].
+    sustain_s
+        How long it must do so for its accuracy to count above the least accurate point's [s].
     margin_k
         Distance kept from the cap for what the model and the zones do not know [K].
 
     Notes
     -----
-    Limits: the ambient is given, not estimated; demand is expected to stay as it is; the peak is
-    checked at instants spaced by factors of two from one period to the horizon.
+    Limits: the ambient is given, not estimated; demand is expected to stay as it is; peaks are
+    checked at instants spaced by factors of two from one period on.
     """
 
     def __init__(
@@ -56,11 +62,14 @@ class LookAhead:
         ambient_degc: float,
         cap_degc: float,
         period_s: float,
-        horizon_s: float = 20.0,
+        horizon_s: float = 3.0,
+        sustain_s: float = 120.0,
         margin_k: float = 0.5,
     ) -> None:
         if not horizon_s >= period_s > 0.0:
             raise ValueError(f"horizon_s is {horizon_s}, expected at least period_s = {period_s}")
+        if not sustain_s >= horizon_s:
+            raise ValueError(f"sustain_s is {sustain_s}, expected at least horizon_s = {horizon_s}")
         if not margin_k >= 0.0:
             raise ValueError(f"margin_k is {margin_k}, expected 0 or more")
         self._points = undominated(points)
@@ -68,7 +77,9 @@ class LookAhead:
         self._ambient_degc = ambient_degc
         self._limit_degc = cap_degc - margin_k
         self._estimate = _StateEstimate(plant, ambient_degc=ambient_degc, period_s=period_s)
-        self._free, self._forced = _horizon_maps(plant, period_s, horizon_s)
+        near, far = _instants_s(period_s, horizon_s), _instants_s(2.0 * horizon_s, sustain_s)
+        self._near = len(near)
+        self._free, forced = _horizon_maps(plant, [*near, *far])
 
         self._latency_s = np.array([p.latency_s for p in self._points])
         self._duty = np.array([p.duty for p in self._points])
@@ -78,10 +89,10 @@ class LookAhead:
             np.stack([plant.node_power_w(p.islands, {p.cores: u}, at_cap) for p in self._points])
             for u in (0.0, 1.0)
         )
-        self._idle_w: Matrix = idle  # (N, nodes)
-        self._work_w: Matrix = busy - idle  # (N, nodes), added by each unit of utilisation
-        self._idle_rise: Matrix = idle @ self._forced  # (N, instants x junctions)
-        self._work_rise: Matrix = self._work_w @ self._forced
+        # Everything a unit of utilisation adds is linear: idle + utilisation x work.
+        self._idle_w, self._work_w = idle.sum(axis=1), (busy - idle).sum(axis=1)  # (N,)
+        self._idle_rise: Matrix = idle @ forced  # (N, instants x junctions)
+        self._work_rise: Matrix = (busy - idle) @ forced
         self._point: OperatingPoint | None = None
 
     def decide(self, observation: Observation) -> OperatingPoint:
@@ -89,25 +100,28 @@ class LookAhead:
         temps = self._estimate.update(observation, self._point)
         wanted_hz = observation.demand_hz + observation.backlog / _CLEAR_S
         utilisation = np.minimum(self._duty, wanted_hz * self._latency_s)  # (N,)
-        peak = self._peak_degc(temps, utilisation)
-        admissible = peak <= self._limit_degc
+        near_peak, peak = self._peaks_degc(temps, utilisation)
+        admissible = near_peak <= self._limit_degc
         if not admissible.any():
-            self._point = self._points[int(peak.argmin())]
+            self._point = self._points[int(near_peak.argmin())]
             return self._point
-        power = self._idle_w.sum(axis=1) + utilisation * self._work_w.sum(axis=1)
-        right_hz = utilisation / self._latency_s * self._accuracy
-        right_hz = np.where(admissible, right_hz, -1.0)
+        lasting = peak <= self._limit_degc
+        accuracy = np.where(lasting, self._accuracy, self._accuracy.min())
+        right_hz = np.where(admissible, utilisation / self._latency_s * accuracy, -1.0)
         # Gains below one answer in a hundred thousand do not justify a hotter point.
         best = right_hz >= right_hz.max() * (1.0 - 1e-5)
+        power = self._idle_w + utilisation * self._work_w
         self._point = self._points[int(np.where(best, power, np.inf).argmin())]
         return self._point
 
-    def _peak_degc(self, temps: Vector, utilisation: Vector) -> Vector:
-        """Return each candidate's hottest junction over the horizon, shape (N,) [degC]."""
+    def _peaks_degc(self, temps: Vector, utilisation: Vector) -> tuple[Vector, Vector]:
+        """Return each candidate's hottest junction, near and over all instants, (N,) [degC]."""
         free = self._free @ (temps - self._ambient_degc)  # (instants x junctions,)
         rise = self._idle_rise + utilisation[:, np.newaxis] * self._work_rise
-        peak: Vector = self._ambient_degc + (free + rise).max(axis=1)
-        return peak
+        hottest = (free + rise).reshape(len(rise), -1, len(self._plant.power.blocks)).max(axis=2)
+        near: Vector = self._ambient_degc + hottest[:, : self._near].max(axis=1)
+        whole: Vector = self._ambient_degc + hottest.max(axis=1)
+        return near, whole
 
 
 _CLEAR_S = 1.0  # a backlog is worth clearing within this time
@@ -163,15 +177,20 @@ def undominated(points: Sequence[OperatingPoint]) -> tuple[OperatingPoint, ...]:
     return tuple(keep)
 
 
-def _horizon_maps(plant: Plant, period_s: float, horizon_s: float) -> tuple[Matrix, Matrix]:
-    """Return what the state and constant node power do to the junctions along the horizon.
+def _instants_s(first_s: float, last_s: float) -> list[float]:
+    """Return instants that double from the first, the last one included [s]."""
+    if first_s >= last_s:
+        return [last_s]
+    return [first_s, *_instants_s(2.0 * first_s, last_s)]
+
+
+def _horizon_maps(plant: Plant, instants_s: Sequence[float]) -> tuple[Matrix, Matrix]:
+    """Return what the state and constant node power do to the junctions at some instants.
 
     Shapes (instants x junctions, nodes) and (nodes, instants x junctions) [1] and [K/W].
     """
-    count = 1 + int(np.ceil(np.log2(horizon_s / period_s)))
-    instants_s = np.minimum(period_s * 2.0 ** np.arange(count), horizon_s)
-    rows = [plant.network.index(block) for block in plant.islands.blocks]
-    models = [discretise(plant.network, float(instant)) for instant in instants_s]
+    models = [discretise(plant.network, instant) for instant in instants_s]
+    rows = [plant.network.index(block) for block in plant.power.blocks]
     free = np.concatenate([model.A[rows] for model in models])
     forced = np.concatenate([model.B[rows] for model in models]).T
     return free, forced

@@ -44,7 +44,9 @@ class StepWise:
         """Return the point of the cooling state that the hottest zone calls for."""
         upper = len(self._ladder) - 1
         temp = max(observation.temps_degc.values(), default=float("inf"))
-        trend = 0 if self._last_degc is None else (temp > self._last_degc) - (temp < self._last_degc)
+        trend = (
+            0 if self._last_degc is None else (temp > self._last_degc) - (temp < self._last_degc)
+        )
         self._last_degc = temp
         threshold = self._trip_degc - (self._hysteresis_k if self._crossed else 0.0)
         self._crossed = temp >= threshold
