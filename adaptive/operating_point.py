@@ -56,7 +56,9 @@ class OperatingPoint:
         if not self.name:
             raise ValueError("an operating point needs a name")
         if self.cores not in self.islands:
-            raise ValueError(f"{self.name}: islands set no OPP for the working cluster {self.cores}")
+            raise ValueError(
+                f"{self.name}: islands set no OPP for the working cluster {self.cores}"
+            )
         for label, value in (("duty", self.duty), ("accuracy", self.accuracy)):
             if not 0.0 <= value <= 1.0:
                 raise ValueError(f"{self.name}: {label} is {value}, expected 0..1")
