@@ -8,9 +8,6 @@ import numpy as np
 
 from thermal.network import Matrix, RcNetwork, Vector
 
-# Halvings that bring any interval down to neighbouring doubles, near zero to 1e-30 of its length.
-_BISECTIONS = 100
-
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Modes:
@@ -114,11 +111,8 @@ def _sign_changes(weights: Vector, rate: Vector, *, cuts: tuple[float, ...]) -> 
 
 
 def _bisect(sign: Callable[[float], float], low: float, *, high: float, after: float) -> float:
-    """Return the first representable time at which the sign is the later one."""
-    for _ in range(_BISECTIONS):
-        middle = 0.5 * (low + high)
-        if not low < middle < high:
-            break
+    """Return the first time, as far as doubles tell, at which the sign is the later one."""
+    while low < (middle := 0.5 * (low + high)) < high:
         if sign(middle) == after:
             high = middle
         else:

@@ -249,3 +249,10 @@ def test_settling_agrees_with_stepping_for_a_long_time() -> None:
     for _ in range(4000):
         temps = model.step(temps, heat(temps)[0], 25.0)
     np.testing.assert_allclose(settle(TWO, heat, 25.0).temps_degc, temps, atol=1e-6)
+
+
+def test_heat_that_never_settles_is_not_looped_on() -> None:
+    def thermostat(temps: Vector) -> tuple[Vector, Vector]:
+        return np.where(temps < 30.0, 5.0, 0.0), np.zeros(1)
+
+    assert settle(ONE, thermostat, 25.0).runaway

@@ -47,7 +47,7 @@ def test_many_states_step_at_once() -> None:
 def test_a_mistyped_exponent_is_caught_on_construction() -> None:
     # 1.34**-5 for 1.34e-5: the chip would heat for ever.
     A = np.array([[0.9928, 1.34**-5], [0.0075, 0.9905]])
-    with pytest.raises(ValueError, match="spectral radius .* not stable"):
+    with pytest.raises(ValueError, match=r"spectral radius .* not stable"):
         ThermalModel(("big", "gpu"), A, np.eye(2), 0.1)
 
 

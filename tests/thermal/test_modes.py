@@ -1,3 +1,5 @@
+from itertools import pairwise
+
 import numpy as np
 import pytest
 from hypothesis import assume, given
@@ -59,7 +61,7 @@ def test_a_polynomial_in_an_exponential_gives_back_its_zeros(
     zeros: list[float], rate: float
 ) -> None:
     zeros = sorted(zeros)
-    assume(all(b - a > 0.02 for a, b in zip(zeros, zeros[1:], strict=False)))
+    assume(all(b - a > 0.02 for a, b in pairwise(zeros)))
     weights = np.polynomial.polynomial.polyfromroots(zeros)
     found = crossings(weights, rate * np.arange(len(weights)), until_s=10.0 / rate)
     expected = sorted(-np.log(zero) / rate for zero in zeros)

@@ -60,6 +60,13 @@ def test_it_beats_the_coarse_reading_it_is_fed() -> None:
     assert np.square(ours).mean() < 0.25 * np.square(raw).mean()
 
 
+def test_a_sensor_far_worse_than_the_model_is_hardly_heeded() -> None:
+    trusting = Observer(MODEL, (0, 1, 2), process_k=1e-6, noise_k=10.0)
+    assert 0.0 < trusting.gain.max() < 1e-4
+    doubting = Observer(MODEL, (0, 1, 2), process_k=10.0, noise_k=1e-6)
+    np.testing.assert_allclose(doubting.gain, np.eye(3), atol=1e-6)
+
+
 def test_a_reading_that_agrees_changes_nothing() -> None:
     observer = Observer(MODEL, (2,), process_k=0.02, noise_k=0.3)
     temps = np.array([50.0, 40.0, 30.0])
