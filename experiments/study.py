@@ -130,6 +130,11 @@ def prepare(
     plant = load_board(board)
     network = load_artifact(artifact)
     cap = plant.cap_degc if cap_degc is None else cap_degc
+    if cap >= plant.critical_degc:
+        raise ConfigError(
+            f"cap is {cap:g} degC, expected below the critical {plant.critical_degc:g} degC of "
+            f"board {plant.name}"
+        )
     table = (
         build_points(plant, network, images_per_frame=DIGITS_PER_FORM)
         if points is None
