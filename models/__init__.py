@@ -1,1 +1,1 @@
-"""Precision-switchable CNNs with hierarchical labels. The only package below `experiments` that needs torch."""
+"""Precision-switchable CNNs with hierarchical labels (needs torch)."""

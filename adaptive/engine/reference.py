@@ -110,19 +110,31 @@ class ReferenceEngine:
         so efforts in lexicographic order cost the least. All activations are held meanwhile.
         """
         self._check_images(images)
-        codes = (images.astype(np.int32) - 128) << 8
-        signals: dict[str, Codes] = {"input": codes}
+        signals: dict[str, Codes] = {"input": (images.astype(np.int32) - 128) << 8}
         previous: dict[str, Bits] = {}
         for effort in efforts:
-            self.artifact.require(effort)
-            bits = dict(zip(effort.plan.layers, effort.plan.bits, strict=True))
-            stale = {name for name in bits if bits[name] != previous.get(name)}
-            for node in self.artifact.graph:
-                if node.name in stale or node.name not in signals or stale & set(node.inputs):
-                    stale.add(node.name)
-                    signals[node.name] = self._run_node(node, signals[node.inputs[0]], bits)
-            previous = bits
+            previous = self._update(signals, previous, effort)
             yield effort, signals[self.artifact.heads[effort.head]]
+
+    def trace(self, images: Pixels, effort: Effort) -> dict[str, Codes]:
+        """Return the codes behind every name of the graph; raises as `run` does."""
+        self._check_images(images)
+        signals: dict[str, Codes] = {"input": (images.astype(np.int32) - 128) << 8}
+        self._update(signals, {}, effort)
+        return signals
+
+    def _update(
+        self, signals: dict[str, Codes], previous: dict[str, Bits], effort: Effort
+    ) -> dict[str, Bits]:
+        """Run the nodes whose codes differ from those of the previous bits; return the bits."""
+        self.artifact.require(effort)
+        bits = dict(zip(effort.plan.layers, effort.plan.bits, strict=True))
+        stale = {name for name in bits if bits[name] != previous.get(name)}
+        for node in self.artifact.graph:
+            if node.name in stale or node.name not in signals or stale & set(node.inputs):
+                stale.add(node.name)
+                signals[node.name] = self._run_node(node, signals[node.inputs[0]], bits)
+        return bits
 
     def probabilities(self, images: Pixels, effort: Effort) -> Floats:
         """Return the probability of each leaf, shape (N, classes); raises as `run` does."""

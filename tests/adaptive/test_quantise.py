@@ -1,0 +1,215 @@
+from fractions import Fraction
+from math import floor
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from adaptive.precision import Bits
+from adaptive.quantise import (
+    CODE_MAX,
+    CODE_MIN,
+    INT32_MAX,
+    INT32_MIN,
+    WEIGHT_MAX,
+    Requantiser,
+    code_range,
+    largest_sum,
+    narrow_codes,
+    narrow_weights,
+    rounding_shift,
+    weight_codes,
+    weight_scales,
+    widen_codes,
+)
+
+ALL_CODES = np.arange(CODE_MIN, CODE_MAX + 1)
+ALL_WEIGHTS = np.arange(-WEIGHT_MAX, WEIGHT_MAX + 1)
+
+
+def half_up(value: Fraction) -> int:
+    return floor(value + Fraction(1, 2))
+
+
+@given(st.integers(-(2**61), 2**61), st.integers(0, 61))
+def test_a_rounding_shift_divides_and_rounds_half_up(value: int, shift: int) -> None:
+    assert int(rounding_shift(value, shift)) == half_up(Fraction(value, 2**shift))
+
+
+def test_the_eight_bit_weight_is_the_high_byte_of_the_code_plus_a_half() -> None:
+    high = narrow_weights(ALL_WEIGHTS, Bits.INT8)
+    low = ALL_WEIGHTS - 256 * high
+    assert (high.min(), high.max()) == (-127, 127)
+    assert (low.min(), low.max()) == (-128, 127)
+
+
+@pytest.mark.parametrize("bits", list(Bits))
+def test_narrow_weights_are_the_nearest_ones_within_their_range(bits: Bits) -> None:
+    limit = WEIGHT_MAX if bits == Bits.INT16 else 2 ** (bits - 1) - 1
+    expected = [
+        min(max(half_up(Fraction(int(w), 2 ** (16 - bits))), -limit), limit)
+        for w in ALL_WEIGHTS[::7]
+    ]
+    assert narrow_weights(ALL_WEIGHTS[::7], bits).tolist() == expected
+
+
+@pytest.mark.parametrize("bits", list(Bits))
+def test_narrow_codes_are_the_nearest_ones_within_their_range(bits: Bits) -> None:
+    narrow = narrow_codes(ALL_CODES, bits)
+    least, greatest = code_range(bits)
+    assert (narrow.min(), narrow.max()) == (least, greatest)
+    expected = np.minimum(np.floor(ALL_CODES / 2.0 ** (16 - bits) + 0.5), greatest)
+    np.testing.assert_array_equal(narrow, expected)
+
+
+@pytest.mark.parametrize("bits", list(Bits))
+def test_widened_codes_narrow_to_themselves_and_stay_in_range(bits: Bits) -> None:
+    least, greatest = code_range(bits)
+    codes = np.arange(least, greatest + 1)
+    wide = widen_codes(codes, bits)
+    np.testing.assert_array_equal(narrow_codes(wide, bits), codes)
+    assert wide.min() >= CODE_MIN
+    assert wide.max() <= CODE_MAX
+
+
+def test_four_bits_cut_from_eight_differ_from_four_bits_by_a_tie_at_most() -> None:
+    direct = narrow_codes(ALL_CODES, Bits.INT4)
+    nested = narrow_codes(widen_codes(narrow_codes(ALL_CODES, Bits.INT8), Bits.INT8), Bits.INT4)
+    assert np.abs(direct - nested).max() == 1
+    assert np.mean(direct != nested) < 0.04
+
+
+@given(st.integers(0, 2**32 - 1), st.integers(1, 5), st.integers(1, 7))
+def test_weights_come_back_within_half_a_step(seed: int, channels: int, size: int) -> None:
+    weights = np.random.default_rng(seed).normal(0, 1, (channels, size, 2))
+    scales = weight_scales(weights)
+    codes = weight_codes(weights, scales)
+    assert np.all(np.abs(codes).reshape(channels, -1).max(axis=1) == WEIGHT_MAX)
+    real = codes * scales[:, None, None]
+    assert np.all(np.abs(real - weights) <= scales[:, None, None] * 0.500001)
+
+
+def test_a_channel_of_zeros_gets_a_scale_all_the_same() -> None:
+    weights = np.array([[0.0, 0.0], [1.0, -2.0]])
+    scales = weight_scales(weights)
+    assert scales[0] > 0
+    assert weight_codes(weights, scales).tolist() == [[0, 0], [16320, -32639]]
+    assert weight_scales(np.zeros((1, 3))).tolist() == [1 / WEIGHT_MAX]
+
+
+def test_weights_that_are_not_finite_are_refused() -> None:
+    with pytest.raises(ValueError, match="not finite"):
+        weight_scales(np.array([[np.nan]]))
+
+
+def exact(r: Requantiser, accumulator: int) -> int:
+    """Requantise one accumulator of a one-channel requantiser with Python's integers."""
+
+    def shift(value: int, by: int) -> int:
+        return half_up(Fraction(value, 2**by))
+
+    value = shift(accumulator + int(r.bias[0]), int(r.pre_shift[0]))
+    value = min(max(value, INT32_MIN), INT32_MAX)
+    value = shift(value * int(r.multiplier[0]), int(r.shift[0])) + r.zero // 2 ** (16 - r.bits)
+    least, greatest = r.limits
+    return int(min(max(value, least), greatest)) * 2 ** (16 - r.bits)
+
+
+ratios = st.floats(-44.0, 28.0).map(lambda e: 2.0**e)
+accumulators = st.integers(-(2**52), 2**52) | st.integers(-(2**20), 2**20)
+
+
+@given(ratios, st.integers(-(2**40), 2**40), accumulators, st.sampled_from(list(Bits)),
+       st.sampled_from([CODE_MIN, 0, 4096]), st.booleans())  # fmt: skip
+def test_a_requantiser_computes_what_its_integers_say(
+    ratio: float, bias: int, accumulator: int, bits: Bits, zero: int, relu: bool
+) -> None:
+    r = Requantiser.from_real(ratio, float(bias), bits=bits, zero=zero, relu=relu)
+    assert int(r.apply([accumulator])[0]) == exact(r, accumulator)
+
+
+@given(ratios, st.integers(-(2**40), 2**40), accumulators, st.sampled_from(list(Bits)),
+       st.sampled_from([CODE_MIN, 0]), st.booleans())  # fmt: skip
+def test_a_requantiser_is_within_half_a_code_of_the_real_result(
+    ratio: float, bias: int, accumulator: int, bits: Bits, zero: int, relu: bool
+) -> None:
+    r = Requantiser.from_real(ratio, float(bias), bits=bits, zero=zero, relu=relu)
+    step = 2 ** (16 - bits)
+    real = Fraction(ratio) * (accumulator + bias) + Fraction(zero, step)
+    least, greatest = r.limits
+    real = min(max(real, Fraction(least)), Fraction(greatest))
+    assert abs(int(r.apply([accumulator])[0]) // step - real) <= Fraction(1, 2) + Fraction(1, 10**4)
+
+
+@given(ratios, st.sampled_from(list(Bits)), st.sampled_from([CODE_MIN, 0]))
+def test_the_greatest_sums_saturate_and_do_not_wrap(ratio: float, bits: Bits, zero: int) -> None:
+    r = Requantiser.from_real(ratio, 0.0, bits=bits, zero=zero, relu=False)
+    bound = largest_sum(4608)
+    low, high = (int(code) for code in r.apply(np.array([[-bound], [bound]]))[:, 0])
+    assert CODE_MIN <= low <= zero <= high <= CODE_MAX
+    assert (low, high) == (exact(r, -bound), exact(r, bound))
+
+
+def test_channels_have_constants_of_their_own() -> None:
+    r = Requantiser.from_real([1.0, 0.5], [0.0, 3.0], bits=Bits.INT16, zero=0, relu=False)
+    assert r.apply([[4, 4], [-4, -4]]).tolist() == [[4, 4], [-4, 0]]
+
+
+def test_a_relu_stops_at_the_zero_point() -> None:
+    r = Requantiser.from_real(1.0, 0.0, bits=Bits.INT8, zero=4096, relu=True)
+    assert r.apply([[-5], [5]]).tolist() == [[4096], [4096 + 5 * 256]]
+
+
+def test_a_mantissa_that_rounds_to_the_next_power_of_two_is_carried() -> None:
+    r = Requantiser.from_real(np.nextafter(1.0, 0.0), 0.0, bits=Bits.INT16, zero=0, relu=False)
+    assert int(r.multiplier[0]) == 2**30
+    assert r.apply([[1234]]).tolist() == [[1234]]
+
+
+@pytest.mark.parametrize(
+    ("ratio", "bias", "message"),
+    [
+        (0.0, 0.0, "ratio"),
+        (-1.0, 0.0, "ratio"),
+        (2.0**30, 0.0, "ratio"),
+        (float("nan"), 0.0, "ratio"),
+        (1.0, 2.0**52, "bias"),
+        (1.0, float("nan"), "bias"),
+    ],
+)
+def test_constants_out_of_range_are_refused(ratio: float, bias: float, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        Requantiser.from_real(ratio, bias, bits=Bits.INT8, zero=0, relu=False)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"bias": np.zeros(1, np.int32)}, "bias is int32"),
+        ({"bias": np.array([2**52])}, "beyond 2\\^52"),
+        ({"bias": np.array([-(2**63)])}, "beyond 2\\^52"),
+        ({"multiplier": np.array([5], np.int32)}, "multiplier is 5"),
+        ({"shift": np.array([63], np.uint8)}, "shift is out of range"),
+        ({"shift": np.array([0], np.uint8)}, "shift is out of range"),
+        ({"pre_shift": np.array([63], np.uint8)}, "shift is out of range"),
+        ({"shift": np.array([9, 9], np.uint8)}, "expected uint8 of shape"),
+        ({"zero": 100}, "divisible by 256"),
+        ({"zero": 32768}, "zero is 32768"),
+    ],
+)
+def test_a_requantiser_that_could_go_wrong_cannot_exist(
+    changes: dict[str, Any], message: str
+) -> None:
+    plain: dict[str, Any] = {
+        "bias": np.zeros(1, np.int64),
+        "multiplier": np.array([2**30], np.int32),
+        "pre_shift": np.zeros(1, np.uint8),
+        "shift": np.array([31], np.uint8),
+        "bits": Bits.INT8,
+        "zero": 0,
+        "relu": False,
+    }
+    with pytest.raises(ValueError, match=message):
+        Requantiser(**(plain | changes))

@@ -1,0 +1,211 @@
+import re
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from networks import small_artifact, small_images
+
+from adaptive.artifact import Artifact
+from adaptive.engine.reference import ReferenceEngine, convolve, softmax
+from adaptive.errors import ArtifactError
+from adaptive.graph import Conv2d, Flatten, LayerTensors, Linear, Signal
+from adaptive.precision import Bits, Effort, PrecisionPlan, all_plans
+from adaptive.quantise import (
+    CODE_MAX,
+    CODE_MIN,
+    EXACT_BELOW,
+    WEIGHT_MAX,
+    Requantiser,
+    narrow_codes,
+    narrow_weights,
+)
+
+ARTIFACT = small_artifact()
+ENGINE = ReferenceEngine(ARTIFACT)
+
+
+def uniform(bits: Bits) -> Effort:
+    return Effort(PrecisionPlan.uniform(ARTIFACT.layers, bits))
+
+
+@st.composite
+def convolutions(draw: st.DrawFn) -> tuple[Conv2d, np.ndarray, np.ndarray]:
+    """Draw a convolution with integer inputs and weights of the full 16-bit range."""
+    groups = draw(st.integers(1, 3))
+    per_group, out_per_group = draw(st.integers(1, 3)), draw(st.integers(1, 3))
+    kernel = (draw(st.integers(1, 3)), draw(st.integers(1, 3)))
+    node = Conv2d(
+        name="conv", inputs=("input",), channels=groups * out_per_group, kernel=kernel,
+        stride=(draw(st.integers(1, 3)), draw(st.integers(1, 3))),
+        padding=(draw(st.integers(0, 2)), draw(st.integers(0, 2))),
+        groups=groups, scale=1.0, zero=0, relu=False,
+    )  # fmt: skip
+    size = (draw(st.integers(3, 5)), draw(st.integers(3, 5)))
+    rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
+    values = rng.integers(0, CODE_MAX - CODE_MIN + 1, (2, *size, groups * per_group))
+    weights = rng.integers(-WEIGHT_MAX, WEIGHT_MAX + 1, (node.channels, *kernel, per_group))
+    return node, values, weights
+
+
+def output_positions(node: Conv2d, values: np.ndarray) -> Iterator[tuple[int, ...]]:
+    height = (values.shape[1] + 2 * node.padding[0] - node.kernel[0]) // node.stride[0] + 1
+    width = (values.shape[2] + 2 * node.padding[1] - node.kernel[1]) // node.stride[1] + 1
+    return np.ndindex(len(values), height, width, node.channels)
+
+
+def one_sum(node: Conv2d, values: np.ndarray, weights: np.ndarray, at: tuple[int, ...]) -> int:
+    """Sum one output by the definition, in Python's integers."""
+    n, y, x, channel = at
+    first = channel // (node.channels // node.groups) * weights.shape[3]
+    total = 0
+    for i, j, c in np.ndindex(*weights.shape[1:]):
+        row = y * node.stride[0] + i - node.padding[0]
+        column = x * node.stride[1] + j - node.padding[1]
+        if 0 <= row < values.shape[1] and 0 <= column < values.shape[2]:
+            total += int(values[n, row, column, first + c]) * int(weights[channel, i, j, c])
+    return total
+
+
+@given(convolutions())
+def test_a_convolution_equals_its_definition(case: tuple[Conv2d, np.ndarray, np.ndarray]) -> None:
+    node, values, weights = case
+    out = convolve(values.astype(float), weights.astype(float), node)
+    for at in output_positions(node, values):
+        assert int(out[at]) == one_sum(node, values, weights, at)
+
+
+def test_a_layer_is_its_definition_at_each_precision() -> None:
+    images = small_images(20)
+    for bits in ARTIFACT.bits:
+        plan = PrecisionPlan(ARTIFACT.layers, (Bits.INT16, Bits.INT8, bits))
+        mean = ENGINE.trace(images, Effort(plan))["mean"]
+        tensors = ARTIFACT.tensors["head"]
+        read = narrow_codes(mean, bits) + (32768 >> (16 - bits))
+        total = read @ narrow_weights(tensors.weight, bits).T
+        expected = tensors.requantisers[bits].apply(total)
+        np.testing.assert_array_equal(ENGINE.run(images, Effort(plan)), expected)
+
+
+def test_an_eight_bit_layer_writes_only_the_high_plane_and_the_head_both() -> None:
+    codes = ENGINE.trace(small_images(20), uniform(Bits.INT8))
+    assert not np.any(codes["stem"] % 256)
+    assert not np.any(codes["depthwise"] % 256)
+    assert np.any(codes["head"] % 256)
+
+
+def test_every_code_is_in_range_and_relu_outputs_fill_it() -> None:
+    for bits in ARTIFACT.bits:
+        for codes in ENGINE.trace(small_images(50), uniform(bits)).values():
+            assert codes.min() >= CODE_MIN
+            assert codes.max() <= CODE_MAX
+            assert codes.dtype == np.int32
+
+
+def test_pooling_takes_the_greatest_code_and_the_mean_is_the_rounded_mean() -> None:
+    codes = ENGINE.trace(small_images(5), uniform(Bits.INT16))
+    by_hand = codes["stem"].reshape(5, 3, 2, 3, 2, 4).max(axis=(2, 4))
+    np.testing.assert_array_equal(codes["pool"], by_hand)
+    # Input and output have the same scale and zero point, so this is a plain mean.
+    total = codes["depthwise"].astype(np.int64).sum(axis=(1, 2))
+    np.testing.assert_array_equal(codes["mean"], np.floor(total / 9 + 0.5))
+
+
+def test_plans_run_together_answer_as_they_do_alone() -> None:
+    images = small_images(7)
+    efforts = [Effort(plan) for plan in all_plans(ARTIFACT.layers)]
+    efforts += [efforts[3], efforts[0], efforts[0]]
+    together = list(ENGINE.run_all(images, efforts))
+    assert [effort for effort, _ in together] == efforts
+    for effort, codes in together:
+        np.testing.assert_array_equal(codes, ReferenceEngine(ARTIFACT).run(images, effort))
+
+
+def test_plans_differ_in_what_they_answer() -> None:
+    images = small_images(20)
+    answers = {p.code: ENGINE.run(images, Effort(p)).tobytes() for p in all_plans(ARTIFACT.layers)}
+    assert len(set(answers.values())) == 8
+
+
+def test_images_one_by_one_answer_as_in_a_batch() -> None:
+    images = small_images(4)
+    batch = ENGINE.run(images, uniform(Bits.INT16))
+    single = [ENGINE.run(images[i : i + 1], uniform(Bits.INT16))[0] for i in range(4)]
+    np.testing.assert_array_equal(batch, single)
+
+
+def test_no_images_give_no_answers() -> None:
+    assert ENGINE.run(small_images(0), uniform(Bits.INT8)).shape == (0, 4)
+
+
+def test_probabilities_use_the_temperature_where_one_was_fitted() -> None:
+    images = small_images(6)
+    for bits, temperature in ((Bits.INT8, 1.5), (Bits.INT16, 1.0)):
+        logits = ENGINE.run(images, uniform(bits)) * ARTIFACT.signals["head"].scale
+        np.testing.assert_allclose(
+            ENGINE.probabilities(images, uniform(bits)), softmax(logits / temperature)
+        )
+
+
+def test_softmax_of_equal_logits_is_even_and_great_ones_do_not_overflow() -> None:
+    np.testing.assert_allclose(softmax(np.array([[1e9, 1e9], [0.0, 1e9]])), [[0.5, 0.5], [0, 1]])
+
+
+@pytest.mark.parametrize(
+    "images",
+    [
+        np.zeros((2, 6, 6, 2), np.int16),
+        np.zeros((2, 6, 6, 1), np.uint8),
+        np.zeros((6, 6, 2), np.uint8),
+        np.zeros((2, 2, 6, 6), np.uint8),
+    ],
+)
+def test_other_images_are_refused(images: Any) -> None:
+    with pytest.raises(ValueError, match=re.escape("expected uint8 of shape (N, 6, 6, 2)")):
+        ENGINE.run(images, uniform(Bits.INT8))
+
+
+def test_an_effort_not_carried_is_refused() -> None:
+    with pytest.raises(ArtifactError, match="carries widths"):
+        ENGINE.run(small_images(1), Effort(uniform(Bits.INT8).plan, width=0.5))
+    with pytest.raises(ArtifactError, match="carries 16, 8 bits"):
+        ENGINE.run(small_images(1), uniform(Bits.INT4))
+
+
+def wide(terms: int, bias: int) -> Artifact:
+    """Build a network whose one linear layer has this many inputs."""
+    graph = (
+        Flatten(name="flat", inputs=("input",)),
+        Linear(name="head", inputs=("flat",), features=4, scale=1.0, zero=0, relu=False),
+    )
+    requantiser = Requantiser.from_real(
+        np.ones(4), float(bias), bits=Bits.INT16, zero=0, relu=False
+    )
+    tensors = LayerTensors(
+        np.full((4, terms), WEIGHT_MAX, np.int16), np.ones(4), {Bits.INT16: requantiser}
+    )
+    return replace(
+        ARTIFACT,
+        bits=(Bits.INT16,),
+        graph=graph,
+        tensors={"head": tensors},
+        measured=(),
+        source=Signal((1, terms, 1), ARTIFACT.source.scale, CODE_MIN),
+    )
+
+
+def test_a_network_whose_sums_could_lose_bits_is_refused() -> None:
+    assert 65407 * WEIGHT_MAX * 1000 + 2**51 < EXACT_BELOW
+    ReferenceEngine(wide(1000, 2**51))
+    with pytest.raises(ArtifactError, match="layer head could reach"):
+        ReferenceEngine(wide(4 * 2**20, 2**51))
+
+
+def test_extreme_pixels_and_weights_are_summed_exactly() -> None:
+    artifact = wide(1000, 0)
+    effort = Effort(PrecisionPlan.uniform(("head",), Bits.INT16))
+    images = np.full((1, 1, 1000, 1), 255, np.uint8)
+    assert ReferenceEngine(artifact).run(images, effort).tolist() == [[CODE_MAX] * 4]
