@@ -10,8 +10,18 @@ from adaptive.precision import Bits
 
 SCHEMA = 1
 
-Positive = Annotated[float, Meta(gt=0.0)]
-NotNegative = Annotated[float, Meta(ge=0.0)]
+# Bounds wide enough for any board and narrow enough to catch a number in another unit.
+Hertz = Annotated[float, Meta(ge=1e6, le=1e11)]
+Volts = Annotated[float, Meta(ge=0.1, le=5.0)]
+Farads = Annotated[float, Meta(ge=0.0, le=1e-6)]
+Amperes = Annotated[float, Meta(ge=0.0, le=100.0)]
+Watts = Annotated[float, Meta(ge=0.0, le=1e3)]
+Exponent = Annotated[float, Meta(ge=0.0, le=20.0)]
+KelvinPerWatt = Annotated[float, Meta(ge=1e-4, le=1e4)]
+JoulePerKelvin = Annotated[float, Meta(ge=1e-6, le=1e6)]
+Kelvin = Annotated[float, Meta(ge=1e-6, le=50.0)]
+PerCycle = Annotated[float, Meta(ge=1e-6, le=1e6)]
+Cycles = Annotated[float, Meta(ge=0.0, le=1e9)]
 Celsius = Annotated[float, Meta(ge=-273.15, le=1000.0)]
 Name = Annotated[str, Meta(pattern=r"^[a-z0-9][a-z0-9._-]*$")]
 Text = Annotated[str, Meta(min_length=1)]
@@ -56,8 +66,8 @@ def _numbers(value: object) -> int:
 class OppEntry(_Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """One OPP: clock [Hz] and supply voltage [V]."""
 
-    frequency_hz: Positive
-    voltage_v: Positive
+    frequency_hz: Hertz
+    voltage_v: Volts
 
 
 class IslandEntry(Sourced, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -72,15 +82,15 @@ class RateEntry(_Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """Multiply-accumulates a cycle of one core at a precision."""
 
     bits: Bits
-    mac_per_cycle: Positive
+    mac_per_cycle: PerCycle
 
 
 class ComputeEntry(Sourced, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """How fast one core of a cluster runs the engine."""
 
     rates: tuple[RateEntry, ...]
-    bytes_per_cycle: Positive
-    layer_overhead_cycles: NotNegative
+    bytes_per_cycle: PerCycle
+    layer_overhead_cycles: Cycles
 
 
 class ClusterEntry(Sourced, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -97,18 +107,18 @@ class ClusterEntry(Sourced, frozen=True, forbid_unknown_fields=True, kw_only=Tru
 class SwitchedEntry(Sourced, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """Effective switched capacitance of one block, working and waiting [F]."""
 
-    active_f: NotNegative
-    idle_f: NotNegative
+    active_f: Farads
+    idle_f: Farads
 
 
 class LeakageEntry(Sourced, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """Leakage of one block; see `dvfs.power.Leakage`."""
 
-    i_0_a: NotNegative
+    i_0_a: Amperes
     t_0_degc: Celsius
-    k_t_per_k: NotNegative
-    v_0_v: Positive
-    k_v_per_v: NotNegative
+    k_t_per_k: Exponent
+    v_0_v: Volts
+    k_v_per_v: Exponent
 
 
 class PowerEntry(_Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -123,14 +133,14 @@ class ConstantEntry(Sourced, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     """Power that flows into a node whatever runs [W]."""
 
     node: Name
-    power_w: NotNegative
+    power_w: Watts
 
 
 class NodeEntry(_Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """A node and its heat capacity [J/K]."""
 
     name: Name
-    capacitance_j_per_k: Positive
+    capacitance_j_per_k: JoulePerKelvin
 
 
 class NodesEntry(Sourced, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -143,7 +153,7 @@ class LinkEntry(_Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """Thermal resistance between two nodes [K/W]."""
 
     between: tuple[Name, Name]
-    resistance_k_per_w: Positive
+    resistance_k_per_w: KelvinPerWatt
 
 
 class LinksEntry(Sourced, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -156,7 +166,7 @@ class AmbientEntry(Sourced, frozen=True, forbid_unknown_fields=True, kw_only=Tru
     """Thermal resistance of a node to the ambient [K/W]."""
 
     node: Name
-    resistance_k_per_w: Positive
+    resistance_k_per_w: KelvinPerWatt
 
 
 class ThermalEntry(_Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -172,7 +182,7 @@ class ZoneEntry(_Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
 
     name: Name
     node: Name
-    resolution_k: Positive
+    resolution_k: Kelvin
 
 
 class ZonesEntry(Sourced, frozen=True, forbid_unknown_fields=True, kw_only=True):

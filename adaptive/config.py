@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import msgspec
 
@@ -41,11 +41,15 @@ def read_board(name_or_path: str | Path) -> BoardFile:
         If there is no such board, or the file is not what `adaptive.board_file` describes.
     """
     path = _find(name_or_path)
-    content = load_yaml(path)
+    return parse_board(load_yaml(path), origin=str(path))
+
+
+def parse_board(content: object, *, origin: str) -> BoardFile:
+    """Return the board file of parsed YAML; ConfigError names `origin` and the field."""
     try:
         return msgspec.convert(content, BoardFile, strict=True)
     except msgspec.ValidationError as error:
-        raise ConfigError(f"{path}: {_describe(str(error), content)}") from error
+        raise ConfigError(f"{origin}: {_describe(str(error), content)}") from error
 
 
 def load_board(name_or_path: str | Path) -> Plant:
@@ -200,11 +204,8 @@ def _describe(message: str, content: object) -> str:
 
 def _value_at(content: object, path: str) -> str:
     """Return the value at a path such as `.islands[0].opps[3].voltage_v`, shortened."""
-    value = content
+    value: Any = content
     for name, index in re.findall(r"\.([^.\[\]]+)|\[(\d+)\]", path):
-        if index and isinstance(value, list) and int(index) < len(value):
-            value = value[int(index)]
-        elif name and isinstance(value, dict) and name in value:
-            value = value[name]
+        value = value[int(index)] if index else value[name]
     text = repr(value)
     return text if len(text) <= 60 else f"{text[:57]}..."

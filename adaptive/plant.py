@@ -37,13 +37,7 @@ def _require_known(field_name: str, names: Iterable[str], known: Sequence[str]) 
 
 @dataclass(frozen=True, slots=True)
 class Zone:
-    """A thermal zone: a sensor near one node, read in steps.
-
-    Raises
-    ------
-    ValueError
-        If the resolution is not positive.
-    """
+    """A thermal zone: a sensor near one node, read in positive steps (ValueError if not)."""
 
     name: str
     node: str
@@ -63,10 +57,8 @@ class Cluster:
 
     Attributes
     ----------
-    name
-        Cluster name.
-    core
-        What the cores are, e.g. ``"cortex-a15"``.
+    name, core
+        Cluster name, and what the cores are, e.g. ``"cortex-a15"``.
     cores
         How many there are.
     island
@@ -251,19 +243,10 @@ class Plant:
     def node_power(
         self, voltage_v: Array, frequency_hz: Array, *, utilisation: Array, temps_degc: Array
     ) -> Array:
-        """Return the power into every node [W], constant power included.
+        """Return the power into every node, constant power included, shape (..., n_nodes) [W].
 
-        Parameters
-        ----------
-        voltage_v, frequency_hz, utilisation
-            As `block_arrays` and `utilisation_array` give them, shape (..., n_blocks).
-        temps_degc
-            Node temperatures, shape (..., n_nodes) [degC].
-
-        Returns
-        -------
-        ndarray
-            Power, shape (..., n_nodes) [W].
+        Voltage, frequency and utilisation are as `block_arrays` and `utilisation_array` give them,
+        shape (..., n_blocks); node temperatures have the shape (..., n_nodes) [degC].
         """
         blocks = self.power.power_w(
             voltage_v,
