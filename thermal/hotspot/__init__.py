@@ -1,0 +1,1 @@
+"""HotSpot 7 input files of the block model, read unchanged."""
