@@ -37,7 +37,13 @@ def _require_known(field_name: str, names: Iterable[str], known: Sequence[str]) 
 
 @dataclass(frozen=True, slots=True)
 class Zone:
-    """A thermal zone: a sensor near one node, read in positive steps (ValueError if not)."""
+    """A thermal zone: a sensor near one node.
+
+    Attributes
+    ----------
+    resolution_k
+        Step it reads in, above 0 [K].
+    """
 
     name: str
     node: str
@@ -230,8 +236,7 @@ class Plant:
     def utilisation_array(self, utilisation: Sequence[Mapping[str, float]]) -> Array:
         """Return the utilisation of every block at N settings, shape (N, n_blocks) [0..1].
 
-        Each setting names clusters; all blocks of a cluster get its utilisation, others idle.
-        ValueError if a cluster is unknown.
+        Each names clusters (ValueError if unknown); a cluster's blocks share its utilisation.
         """
         busy = np.zeros((len(utilisation), len(self.power.blocks)))
         for row, setting in zip(busy, utilisation, strict=True):
@@ -245,8 +250,7 @@ class Plant:
     ) -> Array:
         """Return the power into every node, constant power included, shape (..., n_nodes) [W].
 
-        Voltage, frequency and utilisation are as `block_arrays` and `utilisation_array` give them,
-        shape (..., n_blocks); node temperatures have the shape (..., n_nodes) [degC].
+        The first three are of blocks, shape (..., n_blocks), temperatures of nodes (..., n_nodes).
         """
         blocks = self.power.power_w(
             voltage_v,
@@ -292,5 +296,5 @@ class Plant:
     def node_power_slope_w_per_k(self, islands: Mapping[str, Opp], temps_degc: ArrayLike) -> Vector:
         """Return dP/dT of every node at one setting, shape (n_nodes,) [W/K]."""
         voltage, _ = self.block_arrays([islands])
-        slope = self.node_slope(voltage, temps_degc=np.asarray(temps_degc, dtype=np.float64))
-        return np.asarray(slope[0])
+        temps = np.asarray(temps_degc, dtype=np.float64)
+        return np.asarray(self.node_slope(voltage, temps_degc=temps)[0])
