@@ -71,10 +71,8 @@ class Cluster:
         The voltage island that feeds them.
     blocks
         Power blocks that stand for them: one a core, or one for all.
-    mac_per_cycle
-        Multiply-accumulates a cycle of one core, by precision.
-    bytes_per_cycle
-        Bytes one core moves a cycle.
+    mac_per_cycle, bytes_per_cycle
+        Multiply-accumulates, by precision, and bytes moved, a cycle of one core.
     layer_overhead_cycles
         Cycles a layer costs beside its arithmetic and its bytes.
 
