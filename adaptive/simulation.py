@@ -115,6 +115,9 @@ class FrameQueue:
 class SimulatedPlatform:
     """Serves frames and integrates the board's model whenever the loop waits.
 
+    A board whose junction reaches its critical temperature shuts itself down, as the kernel would
+    do: from then on it draws nothing and answers nothing.
+
     Parameters
     ----------
     plant
@@ -160,6 +163,7 @@ class SimulatedPlatform:
         self._point: OperatingPoint | None = None
         self._voltage_v, self._frequency_hz = plant.block_arrays([{}])
         self._seen = (0.0, 0.0, 0.0)  # demand, served, latency of the last period
+        self.shut_down = False
         self.truth: list[Truth] = []
 
     def __enter__(self) -> Self:
@@ -231,7 +235,7 @@ class SimulatedPlatform:
         self._due += self._demand_hz(middle_s) * span_s
         arrived = int(self._due) - before
         self._queue.arrive(middle_s, arrived)
-        self._credit += point.frames_hz * span_s
+        self._credit += 0.0 if self.shut_down else point.frames_hz * span_s
         taken = self._queue.take(int(self._credit))
         count = sum(batch[2] for batch in taken)
         self._credit = min(self._credit - count, 1.0)  # idle capacity cannot be saved up
@@ -248,15 +252,19 @@ class SimulatedPlatform:
         hottest, energy_j, over = -np.inf, 0.0, 0
         utilisation = self._plant.utilisation_array([{point.cores: busy}])
         for _ in range(steps):
-            power = self._plant.node_power(
-                self._voltage_v,
-                self._frequency_hz,
-                utilisation=utilisation,
-                temps_degc=self._temps,
-            )[0]
+            power = self._node_power(utilisation)
             self._temps = self._model.step(self._temps, power, self._ambient_degc)
             energy_j += float(power.sum()) * self._step_s
             peak = float(self._plant.junctions(self._temps).max())
             hottest = max(hottest, peak)
             over += peak > self._cap_degc
+            self.shut_down = self.shut_down or peak >= self._plant.critical_degc
         return hottest, energy_j, over
+
+    def _node_power(self, utilisation: Vector) -> Vector:
+        if self.shut_down:
+            return np.zeros(len(self._temps))
+        power: Vector = self._plant.node_power(
+            self._voltage_v, self._frequency_hz, utilisation=utilisation, temps_degc=self._temps
+        )[0]
+        return power

@@ -164,3 +164,18 @@ def test_the_loop_drives_the_simulation_to_its_end() -> None:
     assert len(board.truth) == 50
     assert board.truth[-1].time_s == pytest.approx(5.0)
     assert rows[-1].observation.time_s == pytest.approx(4.9)
+
+
+def test_a_board_that_reaches_its_critical_temperature_shuts_down() -> None:
+    plant = two_node_plant(leak_a=2.0)  # runs away when pushed
+    board = SimulatedPlatform(
+        plant, ambient_degc=45.0, cap_degc=80.0, demand_hz=lambda _time_s: 1e6
+    )
+    board.apply(make_point(OPPS.fastest))
+    for second in range(1, 1201):
+        board.wait_until(float(second))
+    assert board.shut_down
+    assert 110.0 <= max(period.hottest_degc for period in board.truth) < 120.0
+    assert board.truth[-1].power_w == 0.0
+    assert board.truth[-1].served == ()
+    assert board.truth[-1].hottest_degc == pytest.approx(45.0, abs=0.1)
