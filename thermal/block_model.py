@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from thermal.floorplan import Floorplan, Outline
 from thermal.network import Matrix, RcNetwork, Vector, frozen_array
@@ -57,18 +58,43 @@ class BlockModel:
         A rim of no width holds none: its temperature follows from its neighbours', and it is
         eliminated exactly (Kron reduction), which HotSpot's own transient solver cannot do.
         """
-        kept = self.C / np.diagonal(self.G) > _MASSLESS_S
-        kept[: -len(_RIMS)] = True  # whatever draws power stays, however small
-        joined = -self.G * ~np.eye(len(self.nodes), dtype=bool)
-        passing = joined[np.ix_(kept, ~kept)] @ np.linalg.inv(self.G[np.ix_(~kept, ~kept)])
-        reduced = joined[np.ix_(kept, kept)] + passing @ joined[np.ix_(~kept, kept)]
-        np.fill_diagonal(reduced, 0.0)
+        kept, shares = self._kept()
+        joined = -self.G[np.ix_(kept, kept)] + shares @ -self.G[np.ix_(~kept, kept)]
+        np.fill_diagonal(joined, 0.0)
         return RcNetwork(
             tuple(node for node, keep in zip(self.nodes, kept, strict=True) if keep),
-            self.C[kept] + passing @ self.C[~kept],
-            0.5 * (reduced + reduced.T),
-            self.to_ambient[kept] + passing @ self.to_ambient[~kept],
+            self.C[kept] + shares @ self.C[~kept],
+            0.5 * (joined + joined.T),
+            self.to_ambient[kept] + shares @ self.to_ambient[~kept],
         )
+
+    def all_degc(self, temps_degc: Matrix, ambient_degc: float) -> Matrix:
+        """Return the temperatures of all nodes from those of `network`.
+
+        Parameters
+        ----------
+        temps_degc
+            Temperatures of the network's nodes, shape (..., nodes of the network) [degC].
+        ambient_degc
+            Ambient temperature [degC].
+
+        Returns
+        -------
+        ndarray
+            Temperatures of `nodes`, shape (..., 4 n + 12) [degC].
+        """
+        kept, shares = self._kept()
+        rise = np.empty((*np.shape(temps_degc)[:-1], len(self.nodes)))
+        rise[..., kept] = temps_degc - ambient_degc
+        rise[..., ~kept] = rise[..., kept] @ shares
+        return np.asarray(ambient_degc + rise)
+
+    def _kept(self) -> tuple[NDArray[np.bool_], Matrix]:
+        """Return which nodes hold heat, and how those share in each of the others' temperature."""
+        kept = self.C / np.diagonal(self.G) > _MASSLESS_S
+        kept[: -len(_RIMS)] = True  # whatever draws power stays, however small
+        own = self.G[np.ix_(~kept, ~kept)]
+        return kept, -self.G[np.ix_(kept, ~kept)] @ np.linalg.inv(own)
 
 
 def build_block_model(floorplan: Floorplan, package: Package) -> BlockModel:
