@@ -8,10 +8,14 @@ import sys
 import time
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 
 from adaptive.config import read_board
 from adaptive.errors import AdaptiveError
+from adaptive.governor.static import fastest
+from adaptive.plant import Plant
+from experiments.docs import markdown_table, replace_block
 from experiments.governors import GOVERNORS, make_governor
 from experiments.outcome import Run, Summary
 from experiments.plots import answers, temperatures, timeline
@@ -29,6 +33,9 @@ def main() -> int:
     parser.add_argument("--minutes", type=float, default=20.0, metavar="MIN")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--report", type=Path, default=Path("report"), metavar="FOLDER")
+    parser.add_argument(
+        "--readme", type=Path, metavar="FILE", help="put the table between FILE's demo markers"
+    )
     args = parser.parse_args()
     try:
         return _demo(args)
@@ -82,6 +89,8 @@ def _demo(args: argparse.Namespace) -> int:
         footer=f"Made by ./run demo --board {args.board} --ambient {args.ambient:g} "
         f"--minutes {args.minutes:g} --seed {args.seed}",
     )
+    if args.readme:
+        replace_block(args.readme, "demo", markdown_table(header, rows))
     print(f"report: {page}  ({time.monotonic() - start_s:.0f} s)")
     return 0
 
@@ -89,18 +98,33 @@ def _demo(args: argparse.Namespace) -> int:
 def describe(study: Study, board: str) -> list[str]:
     """Say what is run, what of it is simulated and what is real."""
     scenario, demand = study.scenario, study.scenario.demand
-    heat = read_board(board).thermal
+    cluster = fastest(study.points).cores
+    thermal = read_board(board).thermal
+    sources = "; ".join(
+        f"{part.source} (confidence {part.confidence})"
+        for part in (thermal.links[0], thermal.to_ambient[0])
+    )
     return [
         f"{study.plant.title}, simulated: {scenario.length_s / 60:g} minutes at "
         f"{scenario.ambient_degc:g} degC ambient, cap {scenario.cap_degc:g} degC.",
         f"Demand: {demand.mean_hz:.0f} forms of {DIGITS_PER_FORM} digits a second on average, the "
         f"most that all-8 sustains at the cap; bursts of {demand.burst_s:g} s ask "
         f"{demand.factor:g} times that, {demand.between_hz:.0f} between them.",
-        "Simulated: the board, its heat, power and latency. "
-        f"Thermal resistances and their source: {heat.source} (confidence {heat.confidence}).",
+        f"Simulated: the board, its heat, power and latency. Thermal resistance from the {cluster} "
+        f"cluster to the ambient: {resistance_k_per_w(study.plant, cluster):.1f} K/W. Sources: "
+        f"{sources}. A to D: from published raw data to estimate; `adaptive boards {study.plant.name}` "
+        "shows every number's source.",
         "Real: the images (the last 360 of scikit-learn's handwritten digits, by writers not "
         "trained on), their labels, and the integer arithmetic that answers them.",
     ]
+
+
+def resistance_k_per_w(plant: Plant, cluster: str) -> float:
+    """Mean steady rise of a cluster's blocks for each watt spread evenly over them [K/W]."""
+    rows = [plant.network.index(block) for block in plant.cluster(cluster).blocks]
+    power = np.zeros(len(plant.network.nodes))
+    power[rows] = 1.0 / len(rows)
+    return float(np.linalg.solve(plant.network.laplacian, power)[rows].mean())
 
 
 def tabulate(summaries: list[Summary]) -> tuple[list[str], list[list[str]]]:
@@ -113,7 +137,7 @@ def tabulate(summaries: list[Summary]) -> tuple[list[str], list[list[str]]]:
         "dropped",
         "right frames",
         "energy J",
-        "mJ/right",
+        "uJ/right",
         "peak degC",
         "above cap s",
         "plans",
@@ -126,7 +150,7 @@ def tabulate(summaries: list[Summary]) -> tuple[list[str], list[list[str]]]:
             f"{s.dropped:,}",
             f"{s.right_frames:,.0f}",
             f"{s.energy_j:.0f}",
-            f"{1e3 * s.energy_per_right_j:.3f}",
+            f"{1e6 * s.energy_per_right_j:.1f}",
             f"{s.peak_degc:.2f}",
             f"{s.time_above_cap_s:.1f}",
             f"{len(s.plans)}",

@@ -44,8 +44,8 @@ def timeline(run: Run, accuracy: pd.Series) -> Figure:
     axes[2].plot(minutes, rows["bits"], color=colour)
     axes[2].set(ylabel="mean bits\nof the layers", ylim=(7, 17), yticks=[8, 12, 16])
     _frames(axes[3], minutes, rows, colour)
-    axes[4].plot(minutes, 100 * rows["accuracy"], color=colour)
-    axes[4].set(ylabel="digits right [%]", xlabel="simulated time [min]")
+    _accuracy(axes[4], minutes, rows, colour)
+    axes[4].set(xlabel="simulated time [min]")
     for axis in axes:
         _plain(axis)
     axes[0].set_title(
@@ -82,8 +82,8 @@ def answers(summaries: Sequence[Summary]) -> Figure:
     left.barh(names, served, color=colours)
     left.barh(names, dropped, left=served, color="#dddddd")
     left.set(xlabel="thousand frames: answered (colour), dropped (grey)")
-    right.barh(names, [1e3 * s.energy_per_right_j for s in summaries], color=colours)
-    right.set(xlabel="energy per right answer [mJ]")
+    right.barh(names, [1e6 * s.energy_per_right_j for s in summaries], color=colours)
+    right.set(xlabel="energy per right answer [µJ]")
     left.invert_yaxis()
     for axis in (left, right):
         _plain(axis)
@@ -103,7 +103,15 @@ def _frames(axis: Axes, minutes: pd.Series, rows: pd.DataFrame, colour: str) -> 
     axis.plot(minutes, rows["arrived_hz"], color="#999999", lw=1, label="asked for")
     axis.plot(minutes, rows["served_hz"], color=colour, label="answered")
     axis.set(ylabel="frames a second", ylim=(0, None))
-    axis.legend(loc="upper right", frameon=False, ncols=2)
+    axis.legend(loc="lower right", bbox_to_anchor=(1.0, 0.98), frameon=False, ncols=2)
+
+
+def _accuracy(axis: Axes, minutes: pd.Series, rows: pd.DataFrame, colour: str) -> None:
+    shares = 100 * rows["accuracy"]
+    axis.plot(minutes, shares, color=colour)
+    # Never zoom in further than two points: wiggles of a thousandth are no news.
+    low, high = min(shares.min(), shares.mean() - 1), max(shares.max(), shares.mean() + 1)
+    axis.set(ylabel="digits right [%]", ylim=(low, min(high, 100.0)))
 
 
 def _binned(frame: pd.DataFrame) -> tuple[pd.Series, pd.DataFrame]:
@@ -119,6 +127,8 @@ def _binned(frame: pd.DataFrame) -> tuple[pd.Series, pd.DataFrame]:
 
 
 def _cap(axis: Axes, cap_degc: float) -> None:
+    """Draw the cap, with room above it for its name."""
+    axis.set_ylim(top=max(axis.get_ylim()[1], cap_degc + 6.0))
     axis.axhline(cap_degc, color=_INK, lw=1, ls="--")
     axis.annotate(
         f"cap {cap_degc:g} °C", (0.005, cap_degc), xycoords=("axes fraction", "data"), va="bottom"
