@@ -88,8 +88,9 @@ def test_codes_lie_close_to_the_real_network() -> None:
     network = strided_network()
     for layer in network.switchable.values():
         torch.nn.init.zeros_(layer.bias)  # plain float has no bias of each precision
+    images = small_images(50)
+    calibrate_ranges(network, images)
     artifact = export_network(network, name="strided", labels=TREE, provenance={})
-    images = small_images(30, seed=2)
     engine = ReferenceEngine(artifact)
     with torch.no_grad():
         network.set_plan(None)
