@@ -110,7 +110,8 @@ def trace_timings(blocks: int, *, steps: int, seed: int) -> Iterator[Timing]:
     power = np.random.default_rng(seed).uniform(0.0, 6.0 / blocks, (steps, blocks))
     start = np.full(n, _AMBIENT_DEGC)
     few = _BLOCKS[0]
-    for inputs, outputs in ((few, few), (few, blocks), (few, n), (blocks, blocks), (blocks, n)):
+    sizes = ((few, few), (few, blocks), (few, n), (blocks, blocks), (blocks, n))
+    for inputs, outputs in dict.fromkeys(sizes):
         fast = modal_model(
             network, _PERIOD_S, inputs=network.nodes[:inputs], outputs=network.nodes[:outputs]
         )

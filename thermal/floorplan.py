@@ -1,6 +1,5 @@
 """Floorplans: the rectangles a die is cut into, and which of them share an edge."""
 
-import math
 from collections import Counter
 from dataclasses import dataclass
 
@@ -8,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from thermal.network import Matrix, Vector
+from thermal.package import LENGTH_M, check_within
 
 # Edges closer than this, strictly, are one edge. HotSpot's own constant: widening it by a rounding
 # error joins blocks that its Alpha EV6 floorplan leaves apart.
@@ -30,7 +30,7 @@ class Block:
     Raises
     ------
     ValueError
-        If the name is empty, a number is not finite or an extent is not positive.
+        If the name is empty, an extent is not 1 nm to 100 m or a position further away than that.
     """
 
     name: str
@@ -43,17 +43,10 @@ class Block:
         if not self.name:
             raise ValueError("a block has no name, expected one")
         for field in ("width_m", "height_m"):
-            value = getattr(self, field)
-            if not (math.isfinite(value) and value > 0.0):
-                raise ValueError(
-                    f"block {self.name!r}: {field} is {value!r}, expected a finite number above 0"
-                )
+            check_within(getattr(self, field), LENGTH_M, name=f"{field} of block {self.name!r}")
         for field in ("left_m", "bottom_m"):
-            value = getattr(self, field)
-            if not math.isfinite(value):
-                raise ValueError(
-                    f"block {self.name!r}: {field} is {value!r}, expected a finite number"
-                )
+            bounds = (-LENGTH_M[1], LENGTH_M[1])
+            check_within(getattr(self, field), bounds, name=f"{field} of block {self.name!r}")
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,21 @@
 """What a die is mounted on: interface, heat spreader, heat sink, moving air."""
 
-import math
 from dataclasses import dataclass
+
+# What is taken for a number about a package, SI units. Wide enough for any, narrow enough that no
+# product of them over- or underflows.
+LENGTH_M = (1e-9, 100.0)
+CONDUCTIVITY_W_PER_M_K = (1e-6, 1e6)
+CAPACITY_J_PER_M3_K = (1.0, 1e10)
+CONVECTION_K_PER_W = (0.0, 1e9)
+CONVECTION_J_PER_K = (0.0, 1e9)
+
+
+def check_within(value: float, bounds: tuple[float, float], *, name: str) -> None:
+    """Raise ValueError unless a value lies within bounds; not-a-number does not."""
+    low, high = bounds
+    if not low <= value <= high:
+        raise ValueError(f"{name} is {value!r}, expected {low:g} to {high:g}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,7 +34,7 @@ class Layer:
     Raises
     ------
     ValueError
-        If a number is not finite or not positive.
+        If a number is out of the bounds above.
     """
 
     thickness_m: float
@@ -28,10 +42,11 @@ class Layer:
     capacity_j_per_m3_k: float
 
     def __post_init__(self) -> None:
-        for field in ("thickness_m", "conductivity_w_per_m_k", "capacity_j_per_m3_k"):
-            value = getattr(self, field)
-            if not (math.isfinite(value) and value > 0.0):
-                raise ValueError(f"{field} is {value!r}, expected a finite number above 0")
+        check_within(self.thickness_m, LENGTH_M, name="thickness_m")
+        check_within(
+            self.conductivity_w_per_m_k, CONDUCTIVITY_W_PER_M_K, name="conductivity_w_per_m_k"
+        )
+        check_within(self.capacity_j_per_m3_k, CAPACITY_J_PER_M3_K, name="capacity_j_per_m3_k")
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,8 +69,7 @@ class Package:
     Raises
     ------
     ValueError
-        If a number is not finite, a side not positive, a convection value negative, or the sink
-        smaller than the spreader.
+        If a number is out of the bounds above, or the sink is smaller than the spreader.
 
     Notes
     -----
@@ -74,14 +88,10 @@ class Package:
     omit_lateral: bool = False
 
     def __post_init__(self) -> None:
-        for field in ("spreader_side_m", "sink_side_m"):
-            value = getattr(self, field)
-            if not (math.isfinite(value) and value > 0.0):
-                raise ValueError(f"{field} is {value!r}, expected a finite number above 0")
-        for field in ("convection_k_per_w", "convection_j_per_k"):
-            value = getattr(self, field)
-            if not (math.isfinite(value) and value >= 0.0):
-                raise ValueError(f"{field} is {value!r}, expected a finite number not below 0")
+        check_within(self.spreader_side_m, LENGTH_M, name="spreader_side_m")
+        check_within(self.sink_side_m, LENGTH_M, name="sink_side_m")
+        check_within(self.convection_k_per_w, CONVECTION_K_PER_W, name="convection_k_per_w")
+        check_within(self.convection_j_per_k, CONVECTION_J_PER_K, name="convection_j_per_k")
         if self.sink_side_m < self.spreader_side_m:
             raise ValueError(
                 f"sink_side_m is {self.sink_side_m!r}, expected at least the spreader's "

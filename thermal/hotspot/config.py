@@ -6,34 +6,43 @@ from types import MappingProxyType
 
 from thermal.hotspot.materials import Material
 from thermal.hotspot.text import ZERO_CELSIUS_K, HotSpotInputError, lines, number
-from thermal.package import Layer, Package
+from thermal.package import (
+    CAPACITY_J_PER_M3_K,
+    CONDUCTIVITY_W_PER_M_K,
+    CONVECTION_J_PER_K,
+    CONVECTION_K_PER_W,
+    LENGTH_M,
+    Layer,
+    Package,
+    check_within,
+)
 
 NO_FILE = "(null)"
 _PARTS = ("chip", "interface", "spreader", "sink")
-_MAY_BE_ZERO = ("r_convec", "c_convec", "ambient", "init_temp", "thermal_threshold")
-# HotSpot's default_thermal_config, temperature.c; kelvin, metres, seconds.
-_DEFAULTS = MappingProxyType(
+_KELVIN = (0.0, 1e5)
+# HotSpot's default_thermal_config, temperature.c, and what is taken for each; kelvin, SI units.
+_PARAMETERS: Mapping[str, tuple[float, tuple[float, float]]] = MappingProxyType(
     {
-        "t_chip": 0.15e-3,
-        "k_chip": 100.0,
-        "p_chip": 1.75e6,
-        "t_interface": 20e-6,
-        "k_interface": 4.0,
-        "p_interface": 4.0e6,
-        "s_spreader": 30e-3,
-        "t_spreader": 1e-3,
-        "k_spreader": 400.0,
-        "p_spreader": 3.55e6,
-        "s_sink": 60e-3,
-        "t_sink": 6.9e-3,
-        "k_sink": 400.0,
-        "p_sink": 3.55e6,
-        "c_convec": 140.4,
-        "r_convec": 0.1,
-        "ambient": 45.0 + ZERO_CELSIUS_K,
-        "init_temp": 60.0 + ZERO_CELSIUS_K,
-        "thermal_threshold": 81.8 + ZERO_CELSIUS_K,
-        "sampling_intvl": 3.333e-6,
+        "t_chip": (0.15e-3, LENGTH_M),
+        "k_chip": (100.0, CONDUCTIVITY_W_PER_M_K),
+        "p_chip": (1.75e6, CAPACITY_J_PER_M3_K),
+        "t_interface": (20e-6, LENGTH_M),
+        "k_interface": (4.0, CONDUCTIVITY_W_PER_M_K),
+        "p_interface": (4.0e6, CAPACITY_J_PER_M3_K),
+        "s_spreader": (30e-3, LENGTH_M),
+        "t_spreader": (1e-3, LENGTH_M),
+        "k_spreader": (400.0, CONDUCTIVITY_W_PER_M_K),
+        "p_spreader": (3.55e6, CAPACITY_J_PER_M3_K),
+        "s_sink": (60e-3, LENGTH_M),
+        "t_sink": (6.9e-3, LENGTH_M),
+        "k_sink": (400.0, CONDUCTIVITY_W_PER_M_K),
+        "p_sink": (3.55e6, CAPACITY_J_PER_M3_K),
+        "c_convec": (140.4, CONVECTION_J_PER_K),
+        "r_convec": (0.1, CONVECTION_K_PER_W),
+        "ambient": (45.0 + ZERO_CELSIUS_K, _KELVIN),
+        "init_temp": (60.0 + ZERO_CELSIUS_K, _KELVIN),
+        "thermal_threshold": (81.8 + ZERO_CELSIUS_K, _KELVIN),
+        "sampling_intvl": (3.333e-6, (1e-15, 1e9)),
     }
 )
 # Switches that leave the block model or its constant convection resistance.
@@ -120,7 +129,7 @@ def make_config(
         else than the block model.
     """
     _refuse_other_models(entries)
-    values = {name: _real(entries, name) for name in _DEFAULTS}
+    values = {name: _real(entries, name) for name in _PARAMETERS}
     layers = {part: _layer(part, entries, values=values, materials=materials) for part in _PARTS}
     if values["s_sink"] < values["s_spreader"]:
         raise HotSpotInputError(
@@ -169,14 +178,20 @@ def _refuse_other_models(entries: Mapping[str, Entry]) -> None:
 
 
 def _real(entries: Mapping[str, Entry], name: str) -> float:
-    entry = entries.get(name)
-    if entry is None:
-        return _DEFAULTS[name]
+    default, bounds = _PARAMETERS[name]
+    if name not in entries:
+        return default
+    entry = entries[name]
     value = number(entry.value, name, where=entry.where)
-    if value < 0.0 or (value == 0.0 and name not in _MAY_BE_ZERO):
-        bound = "not below 0" if name in _MAY_BE_ZERO else "above 0"
-        raise HotSpotInputError(f"{entry.where}: {name} is {value!r}, expected a number {bound}")
+    _check_within(value, bounds, name=name, where=entry.where)
     return value
+
+
+def _check_within(value: float, bounds: tuple[float, float], *, name: str, where: str) -> None:
+    try:
+        check_within(value, bounds, name=name)
+    except ValueError as error:
+        raise HotSpotInputError(f"{where}: {error}") from error
 
 
 def _switch(entries: Mapping[str, Entry], name: str) -> bool:
@@ -210,11 +225,11 @@ def _layer(
             )
         k = materials[entry.value].conductivity_w_per_m_k
         p = materials[entry.value].capacity_j_per_m3_k
-        if k <= 0.0 or p <= 0.0:
-            raise HotSpotInputError(
-                f"{entry.where}: {name} is {entry.value!r} of conductivity {k!r} and "
-                f"heat capacity {p!r}, expected both above 0"
-            )
+        for value, bounds, what in (
+            (k, CONDUCTIVITY_W_PER_M_K, "conductivity"),
+            (p, CAPACITY_J_PER_M3_K, "heat capacity"),
+        ):
+            _check_within(value, bounds, name=f"{what} of {entry.value!r}", where=entry.where)
     return Layer(values[f"t_{part}"], k, p)
 
 

@@ -1,5 +1,7 @@
 """Floorplan files (``.flp``)."""
 
+from collections.abc import Set
+
 from thermal.floorplan import Block, Floorplan
 from thermal.hotspot.text import HotSpotInputError, Line, is_number, lines, number
 
@@ -18,7 +20,9 @@ def parse_floorplan(text: str, file: str) -> Floorplan:
     HotSpotInputError
         If a line is neither, a number is out of range, or two blocks share a name.
     """
-    placed = [(line, block) for line in lines(text, file) if (block := _block(line))]
+    found = list(lines(text, file))
+    names = {line.words[0] for line in found}
+    placed = [(line, block) for line in found if (block := _block(line, names))]
     if not placed:
         raise HotSpotInputError(
             f"{file}: no block, expected lines of name, width, height, left, bottom"
@@ -33,7 +37,8 @@ def parse_floorplan(text: str, file: str) -> Floorplan:
     return Floorplan(tuple(block for _, block in placed))
 
 
-def _block(line: Line) -> Block | None:
+def _block(line: Line, names: Set[str]) -> Block | None:
+    """Return the block a line places, None if it tells how two blocks are wired."""
     name, *rest = line.words
     numbers = 0
     while numbers < len(rest) and is_number(rest[numbers]):
@@ -46,7 +51,8 @@ def _block(line: Line) -> Block | None:
             return Block(name, *map(float, rest[:4]))
         except ValueError as error:
             raise line.error(str(error)) from error
-    if numbers == 0 and len(rest) > 1 and is_number(rest[1]):
+    three = len(rest) == 2 or (len(rest) > 2 and rest[2].startswith("#"))
+    if three and is_number(rest[1]) and (numbers == 0 or rest[0] in names):
         return None
     raise line.error(
         f"{numbers} numbers after {name!r}, expected width, height, left and bottom [m], "

@@ -55,7 +55,7 @@ def scaled_to(temps_degc: Vector, blocks: int, *, limit_degc: float, ambient_deg
     What HotSpot does to initial temperatures where ``dtm_used`` is set.
     """
     hottest = float(temps_degc[:blocks].max())
-    if hottest <= limit_degc:
+    if hottest <= max(limit_degc, ambient_degc):
         return temps_degc
-    share = (limit_degc - ambient_degc) / (hottest - ambient_degc)
+    share = max(0.0, limit_degc - ambient_degc) / (hottest - ambient_degc)
     return np.asarray(ambient_degc + share * (temps_degc - ambient_degc))
