@@ -1,1 +1,1 @@
-"""Choosing and running: operating points, the governors that pick them, the loop that applies them."""
+"""Choosing and running: operating points, governors that pick them, the loop that applies them."""

@@ -77,10 +77,40 @@ def frame_latency_s(
     return cycles / (cluster.cores * frequency_hz)
 
 
+def efficient_efforts(artifact: Artifact, cluster: Cluster) -> tuple[Effort, ...]:
+    """Return the measured efforts on the upper hull of accuracy over cycles, cheapest first.
+
+    Each step along the hull buys less accuracy a cycle than the one before; an effort below it is
+    beaten by another one, or by time shared between two.
+
+    Notes
+    -----
+    Limits: accuracies are taken as measured, so gains smaller than their error bars stay in.
+    """
+    level = artifact.labels.levels[0]
+    costs = [
+        (plan_cycles(artifact.work, m.effort.plan, cluster), -m.accuracy[level], m.effort)
+        for m in artifact.measured
+    ]
+    hull: list[tuple[float, float, Effort]] = []
+    for entry in sorted(costs, key=lambda cost: cost[:2]):
+        if hull and entry[1] >= hull[-1][1]:
+            continue  # dearer and no more accurate
+        while len(hull) > 1 and _slope(hull[-2], hull[-1]) >= _slope(hull[-1], entry):
+            hull.pop()
+        hull.append(entry)
+    return tuple(effort for _, _, effort in hull)
+
+
+def _slope(a: tuple[float, float, Effort], b: tuple[float, float, Effort]) -> float:
+    """Misses that a cycle more avoids, as a negative number: the hull's slopes must rise."""
+    return (b[1] - a[1]) / (b[0] - a[0])
+
+
 def build_points(
     plant: Plant, artifact: Artifact, *, images_per_frame: int, efforts: Sequence[Effort] = ()
 ) -> OperatingPointTable:
-    """Cross every measured effort with every cluster, OPP and duty of a board.
+    """Cross a network's efforts with every cluster, OPP and duty of a board.
 
     Parameters
     ----------
@@ -91,7 +121,7 @@ def build_points(
     images_per_frame
         How many images the network classifies to answer one frame.
     efforts
-        Efforts to use; all measured ones by default.
+        Measured efforts to use; the efficient ones by default.
 
     Returns
     -------
@@ -105,7 +135,7 @@ def build_points(
     """
     level = artifact.labels.levels[0]
     measured = {m.effort: m.accuracy[level] for m in artifact.measured}
-    chosen = tuple(efforts) or tuple(measured)
+    chosen = tuple(efforts) or efficient_efforts(artifact, plant.clusters[0])
     at_cap = np.full(len(plant.network.nodes), plant.cap_degc)
     points = []
     for cluster, effort in product(plant.clusters, chosen):

@@ -11,11 +11,11 @@
 
 
 class AdaptiveError(Exception):
-    """Base of every error this package raises for its users; the message is one clear line."""
+    """Base of every error this package raises for its users; the message is one line."""
 
 
 class ConfigError(AdaptiveError):
-    """A file or an argument is wrong; names the file, the field, the value and what was expected."""
+    """A file or an argument is wrong; names the file, the field, the value and the expectation."""
 
 
 class ArtifactError(AdaptiveError):

@@ -112,8 +112,8 @@ def describe(study: Study, board: str) -> list[str]:
         f"{demand.factor:g} times that, {demand.between_hz:.0f} between them.",
         f"Simulated: the board, its heat, power and latency. Thermal resistance from the {cluster} "
         f"cluster to the ambient: {resistance_k_per_w(study.plant, cluster):.1f} K/W. Sources: "
-        f"{sources}. A to D: from published raw data to estimate; `adaptive boards {study.plant.name}` "
-        "shows every number's source.",
+        f"{sources}. Confidence runs from A, published raw data, to D, estimate; "
+        f"`adaptive boards {study.plant.name}` shows every number's source.",
         "Real: the images (the last 360 of scikit-learn's handwritten digits, by writers not "
         "trained on), their labels, and the integer arithmetic that answers them.",
     ]

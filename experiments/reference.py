@@ -1,4 +1,4 @@
-"""Where the references lie that studies are checked against: not in the repository, not required."""
+"""Where the references lie that studies are checked against: beside the repository, if at all."""
 
 import os
 from pathlib import Path

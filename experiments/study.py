@@ -1,4 +1,4 @@
-"""The researcher's front door: one board, one network, one scenario; any governor, run and scored."""
+"""The researcher's front door: one board, network and scenario; any governor, run and scored."""
 
 from collections.abc import Callable
 from dataclasses import dataclass

@@ -1,10 +1,17 @@
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from plants import two_node_plant
 
 from adaptive.artifact import LayerWork, load_artifact
-from adaptive.cost import build_points, frame_latency_s, layer_cycles, plan_cycles
+from adaptive.cost import (
+    build_points,
+    efficient_efforts,
+    frame_latency_s,
+    layer_cycles,
+    plan_cycles,
+)
 from adaptive.errors import ConfigError
 from adaptive.precision import Bits, PrecisionPlan
 
@@ -44,7 +51,8 @@ def test_latency_falls_with_the_clock() -> None:
 def test_the_table_crosses_efforts_opps_and_duties_with_one_idle_point() -> None:
     plant, artifact = two_node_plant(), load_artifact("digits")
     table = build_points(plant, artifact, images_per_frame=64)
-    assert len(table) == len(artifact.measured) * 4 * 4 + 1
+    efforts = efficient_efforts(artifact, plant.clusters[0])
+    assert len(table) == len(efforts) * 4 * 4 + 1
     assert sum(point.duty == 0.0 for point in table) == 1
     assert table.checksum == artifact.checksum
     for point in table:
@@ -54,9 +62,29 @@ def test_the_table_crosses_efforts_opps_and_duties_with_one_idle_point() -> None
 def test_power_rises_with_frequency_and_with_duty() -> None:
     plant, artifact = two_node_plant(), load_artifact("digits")
     table = build_points(plant, artifact, images_per_frame=64)
-    effort = artifact.measured[0].effort
+    effort = table.points[-1].effort
     mine = [p for p in table if p.effort == effort and p.duty]
     for point in mine:
         for other in mine:
             if point.frequency_hz <= other.frequency_hz and point.duty <= other.duty:
                 assert point.power_w <= other.power_w
+
+
+def test_no_measured_effort_lies_above_the_hull_of_the_efficient_ones() -> None:
+    artifact = load_artifact("digits")
+    accuracy = {m.effort: m.accuracy["leaf"] for m in artifact.measured}
+    cycles = {e: plan_cycles(artifact.work, e.plan, CLUSTER) for e in accuracy}
+    hull = efficient_efforts(artifact, CLUSTER)
+    assert set(hull[0].plan.bits) == {Bits.INT8}
+    assert [cycles[e] for e in hull] == sorted(cycles[e] for e in hull)
+    assert accuracy[hull[-1]] == max(accuracy.values())
+    for effort in accuracy:
+        bound = np.interp(cycles[effort], [cycles[e] for e in hull], [accuracy[e] for e in hull])
+        assert accuracy[effort] <= bound + 1e-12
+
+
+def test_efforts_can_be_named_instead() -> None:
+    artifact = load_artifact("digits")
+    chosen = [artifact.measured[3].effort]
+    table = build_points(two_node_plant(), artifact, images_per_frame=1, efforts=chosen)
+    assert {point.effort for point in table} == set(chosen)

@@ -4,8 +4,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from plants import OPPS, make_point, two_node_plant
 
-from adaptive.loop import Sample, run
 from adaptive.governor.static import Static
+from adaptive.loop import Sample, run
 from adaptive.simulation import FrameQueue, SimulatedPlatform
 from thermal.headroom import settle
 

@@ -59,7 +59,11 @@ def test_a_folder_that_is_not_there_is_named(tmp_path: Path) -> None:
 
 
 def test_a_run_that_fails_leaves_no_file(tmp_path: Path) -> None:
-    with pytest.raises(KeyError), open_telemetry(tmp_path / "run.csv") as record:
-        record(sample(0.0))
-        raise KeyError
+    def fail() -> None:
+        with open_telemetry(tmp_path / "run.csv") as record:
+            record(sample(0.0))
+            raise KeyError
+
+    with pytest.raises(KeyError):
+        fail()
     assert list(tmp_path.iterdir()) == []

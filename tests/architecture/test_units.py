@@ -43,7 +43,7 @@ def test_a_physical_field_states_its_unit(where: str, field: str, doc: str) -> N
     assert re.search(r"\[[^\]]+\]", entry[1]), f"{where}.{field} states no [unit]"
 
 
-@pytest.mark.parametrize("package", (*PACKAGES, "models", "experiments"))
+@pytest.mark.parametrize("package", [*PACKAGES, "models", "experiments"])
 def test_package_files_hold_a_docstring_and_nothing_else(package: str) -> None:
     for path in (ROOT / package).rglob("__init__.py"):
         text = path.read_text(encoding="utf-8").strip()

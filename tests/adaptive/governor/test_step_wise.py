@@ -1,3 +1,5 @@
+from itertools import pairwise
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -55,7 +57,7 @@ def test_no_zone_at_all_reads_as_hot() -> None:
 @given(st.lists(st.floats(20.0, 120.0), min_size=1, max_size=60))
 def test_the_state_moves_by_at_most_one_step_towards_cool(temps: list[float]) -> None:
     states = [0, *walk(temps)]
-    assert all(b - a <= 1 for a, b in zip(states, states[1:], strict=False))
+    assert all(b - a <= 1 for a, b in pairwise(states))
 
 
 def test_a_ladder_needs_a_rung() -> None:
