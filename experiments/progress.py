@@ -13,13 +13,13 @@ class Progress:
     label
         What is being done.
     stream
-        Where to show it.
+        Where to show it; standard error by default.
     """
 
-    def __init__(self, label: str, stream: TextIO = sys.stderr) -> None:
+    def __init__(self, label: str, stream: TextIO | None = None) -> None:
         self._label = label
-        self._stream = stream
-        self._live = stream.isatty()
+        self._stream = stream or sys.stderr
+        self._live = self._stream.isatty()
         self._start_s = time.monotonic()
         self._quarter = 0
 

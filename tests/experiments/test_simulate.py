@@ -93,7 +93,8 @@ def test_telemetry_has_a_row_a_period(capsys: pytest.CaptureFixture[str], tmp_pa
     [
         (["--board", "toaster"], "toaster"),
         (["--artifact", "toaster"], "toaster"),
-        (["--ambient", "90"], "ambient_degc is 90.0"),
+        (["--ambient", "90"], "can be sustained at 90 degC"),
+        (["--ambient", "-300"], "ambient_degc is -300.0"),
         (["--ambient", "84.9"], "no operating point can be sustained"),
         (["--minutes", "0"], "length_s is 0.0"),
         (["--points", "absent.json"], "absent.json"),
