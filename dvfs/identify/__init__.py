@@ -1,0 +1,1 @@
+"""Power parameters of a rail from measurements (offline; needs scipy)."""

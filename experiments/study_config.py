@@ -1,0 +1,50 @@
+"""What studies share: a YAML config beside the module, reference files, figures as JSON lines."""
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TypeVar
+
+import msgspec
+
+from adaptive.errors import ConfigError
+from adaptive.strict_yaml import load_yaml
+from experiments.metric import Metric
+from experiments.reference import reference_folder
+
+_Config = TypeVar("_Config")
+
+
+def read_config(study: str, kind: type[_Config], path: Path | None = None) -> _Config:
+    """Return a study's config.
+
+    Parameters
+    ----------
+    study
+        Module name; its config lies beside it as ``<study>.yaml``.
+    kind
+        The dataclass to read it into; unknown values and wrong types are refused.
+    path
+        Another file to read.
+
+    Raises
+    ------
+    ConfigError
+        If the file cannot be read or is not such a config.
+    """
+    file = Path(__file__).with_name(f"{study}.yaml") if path is None else path
+    try:
+        return msgspec.convert(load_yaml(file), kind)
+    except msgspec.ValidationError as error:
+        raise ConfigError(f"{file}: {error}") from error
+
+
+def reference_path(name: str) -> Path:
+    """Return a path named in a config: as it stands if it exists, else below the references."""
+    path = Path(name)
+    return path if path.exists() else reference_folder() / name
+
+
+def print_metrics(metrics: Iterable[Metric]) -> None:
+    """Print metrics, one JSON object a line."""
+    for metric in metrics:
+        print(metric.to_json(), flush=True)

@@ -1,0 +1,1 @@
+"""Thermal parameters of a board from recorded temperatures (offline; needs scipy)."""
