@@ -261,7 +261,7 @@ def main(arguments: list[str] | None = None) -> int:
     others = args.flp or args.ptrace or args.config or args.materials or args.set
     try:
         return _convert(args) if others else _check(args)
-    except (AdaptiveError, HotSpotInputError) as error:
+    except (AdaptiveError, HotSpotInputError, OSError) as error:
         print(f"hotspot_check: {error}", file=sys.stderr)
         return 2
 
