@@ -1,12 +1,14 @@
 import io
 import json
 import tempfile
+import zipfile
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -21,6 +23,7 @@ from adaptive.artifact import (
     save_artifact,
 )
 from adaptive.errors import ArtifactError
+from adaptive.graph import Signal
 from adaptive.precision import Bits, Effort, PrecisionPlan
 
 ARTIFACT = small_artifact()
@@ -247,3 +250,23 @@ def test_constants_that_do_not_fit_the_node_are_refused() -> None:
     turned = replace(tensors, requantisers={Bits.INT16: tensors.requantisers[Bits.INT16]})
     with pytest.raises(ValueError, match="constants of stem"):
         replace(ARTIFACT, tensors=dict(ARTIFACT.tensors) | {"stem": turned})
+
+
+def test_an_input_that_is_no_image_is_refused() -> None:
+    head = ARTIFACT.graph[-1]
+    with pytest.raises(ValueError, match=r"input has shape \(4,\), expected \(H, W, C\)"):
+        replace(
+            ARTIFACT,
+            source=Signal((4,), 1.0, -32768),
+            graph=(msgspec.structs.replace(head, inputs=("input",)),),
+            tensors={"head": ARTIFACT.tensors["head"]},
+            measured=(),
+        )
+
+
+def test_an_archive_without_a_manifest_is_named() -> None:
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
+        archive.writestr("other.txt", "x")
+    with pytest.raises(ArtifactError, match=r"f: manifest.json is missing"):
+        decode_artifact(seal(buffer.getvalue()), where="f")

@@ -3,6 +3,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
+import msgspec
 import numpy as np
 import pytest
 from hypothesis import given
@@ -209,3 +210,12 @@ def test_extreme_pixels_and_weights_are_summed_exactly() -> None:
     effort = Effort(PrecisionPlan.uniform(("head",), Bits.INT16))
     images = np.full((1, 1, 1000, 1), 255, np.uint8)
     assert ReferenceEngine(artifact).run(images, effort).tolist() == [[CODE_MAX] * 4]
+
+
+def test_an_average_no_integers_can_express_is_refused() -> None:
+    graph = tuple(
+        msgspec.structs.replace(node, scale=1e-30) if node.name == "mean" else node
+        for node in ARTIFACT.graph
+    )
+    with pytest.raises(ArtifactError, match="artifact small: mean: ratio"):
+        ReferenceEngine(replace(ARTIFACT, graph=graph))
