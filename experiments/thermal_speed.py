@@ -16,13 +16,13 @@ the trace also seconds per output and node, which must not grow with either.
 import argparse
 import json
 import math
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from functools import partial
 
 import numpy as np
 
+from experiments.cpu_time import cpu_s
 from thermal.block_model import build_block_model
 from thermal.coupled import doubling_leakage, leaky_step
 from thermal.discretise import discretise
@@ -89,20 +89,6 @@ def grid_network(blocks: int) -> RcNetwork:
     return build_block_model(Floorplan(cut), package).network()
 
 
-def cpu_s(run: Callable[[], object]) -> float:
-    """Return the CPU time of a call, warmed up and repeated until it can be measured [s]."""
-    run()
-    count = 1
-    while True:
-        before = time.process_time()
-        for _ in range(count):
-            run()
-        spent = time.process_time() - before
-        if spent >= _SHORTEST_S:
-            return spent / count
-        count *= 2
-
-
 def trace_timings(blocks: int, *, steps: int, seed: int) -> Iterator[Timing]:
     """Yield what a step of one board's trace costs."""
     network = grid_network(blocks)
@@ -117,7 +103,7 @@ def trace_timings(blocks: int, *, steps: int, seed: int) -> Iterator[Timing]:
         )
         state, part = fast.start(start, _AMBIENT_DEGC), np.ascontiguousarray(power[:, :inputs])
         run = partial(fast.run, state, part, ambient_degc=_AMBIENT_DEGC)
-        step_s = cpu_s(run) / steps
+        step_s = cpu_s(run, at_least_s=_SHORTEST_S) / steps
         yield Timing("trace, modal", n, inputs, outputs, 1, steps, step_s, step_s / (n * outputs))
     full = discretise(network, _PERIOD_S)
     everywhere = np.zeros((steps, n))
@@ -128,7 +114,7 @@ def trace_timings(blocks: int, *, steps: int, seed: int) -> Iterator[Timing]:
         for row in everywhere:
             temps = full.step(temps, row, _AMBIENT_DEGC)
 
-    step_s = cpu_s(matrices) / steps
+    step_s = cpu_s(matrices, at_least_s=_SHORTEST_S) / steps
     yield Timing("trace, full matrices", n, n, n, 1, steps, step_s, step_s / n**2)
 
 
@@ -161,7 +147,7 @@ def board_timings(blocks: int, *, boards: int, seed: int) -> Iterator[Timing]:
         ("boards, together", boards, together),
         ("boards, together, leaking", boards, leaking),
     ):
-        n, step_s = len(network.nodes), cpu_s(run) / count
+        n, step_s = len(network.nodes), cpu_s(run, at_least_s=_SHORTEST_S) / count
         yield Timing(what, n, blocks, blocks, count, 1, step_s, step_s / (n * blocks))
 
 

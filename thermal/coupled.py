@@ -127,9 +127,10 @@ def simulate_leaky(
 
     Notes
     -----
-    Limits: passing the limit is judged at the ends of sub-steps. A trace may pass the point of no
-    return long before the limit: whether a constant power can settle at all is
-    `thermal.headroom.settle`'s business.
+    Limits: every sub-step solves an eigenproblem, of cost nodes cubed (0.2 ms for 40 nodes); for
+    many boards at once see `leaky_step`. Passing the limit is judged at the ends of sub-steps. A
+    trace may pass the point of no return long before the limit: whether a constant power can
+    settle at all is `thermal.headroom.settle`'s business.
 
     References
     ----------
