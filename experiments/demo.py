@@ -144,8 +144,8 @@ def precision_note(study: Study) -> str:
         + (
             "precision buys accuracy."
             if clear
-            else "what 8 bits cost here is less than the error of its measurement. So what is gained "
-            "here is gained from heat: running cool between bursts, sprinting in them."
+            else "what 8 bits cost here is less than the error of its measurement. So what is "
+            "gained here is gained from heat: running cool between bursts, sprinting in them."
         )
     )
 
