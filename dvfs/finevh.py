@@ -14,7 +14,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from dvfs.circuit import CircuitMode, Rails, Technology
 from dvfs.gates import Array
-from dvfs.timing import AlphaPower, Indices, TimingGraph
+from dvfs.timing import Indices, TimingGraph
 
 Bools = NDArray[np.bool_]
 
@@ -29,8 +29,9 @@ class RowProblem:
     ----------
     graph
         Timing graph.
-    row
-        Row of each node, shape (n_nodes,).
+    slowed_by
+        Rows that slow a node when any of them is low, shape (n_nodes, n): its own, and with swing
+        counted those that drive it.
     high_s, extra_s
         Delay of each node on the high rail, and how much longer it is on the low one,
         shape (n_nodes,) [s].
@@ -49,7 +50,7 @@ class RowProblem:
     """
 
     graph: TimingGraph
-    row: Indices
+    slowed_by: Indices
     high_s: Array
     extra_s: Array
     period_s: float
@@ -85,7 +86,9 @@ class RowProblem:
     def delays_s(self, low: ArrayLike) -> Array:
         """Return node delays, shape (n_nodes,) or, for `low` (n_cases, n_rows), (n_nodes, n)."""
         x = np.asarray(low, dtype=np.float64).T
-        share = x[self.row]
+        share = x[self.slowed_by[:, 0]]
+        for rows in self.slowed_by.T[1:]:
+            np.maximum(share, x[rows], out=share)
         spread = (slice(None),) + (None,) * (share.ndim - 1)
         return np.asarray(self.high_s[spread] + self.extra_s[spread] * share)
 
@@ -105,13 +108,16 @@ class RowProblem:
             `extra_s @ x <= room_s`.
         """
         arrival = self.graph.arrival_s(self.delays_s(low))
+        # Of the rows that slow a node the lowest counts: linear, and tight at this assignment.
+        lowest = np.argmax(np.asarray(low, dtype=np.float64)[self.slowed_by], axis=1)
+        blamed = np.take_along_axis(self.slowed_by, lowest[:, None], axis=1)[:, 0]
         ends = self.graph.ends
         late = ends[np.argsort(-arrival[ends], kind="stable")][:most]
         late = late[arrival[late] > self.limit_s]
         paths = [self.graph.worst_path(arrival, int(end)) for end in late]
         extra = np.zeros((len(paths), self.n_rows))
         for added, path in zip(extra, paths, strict=True):
-            np.add.at(added, self.row[path], self.extra_s[path])
+            np.add.at(added, blamed[path], self.extra_s[path])
         room = [self.limit_s - self.high_s[path].sum() for path in paths]
         return extra, np.array(room)
 
@@ -123,6 +129,7 @@ def row_problem(
     row: Indices,
     rails: Rails,
     frequency_hz: float,
+    swing: bool,
 ) -> RowProblem:
     """Pose the assignment of a placed circuit at a clock.
 
@@ -138,11 +145,21 @@ def row_problem(
         The two voltages.
     frequency_hz
         Clock [Hz].
+    swing
+        Whether a gate on the high rail that a low row drives is charged the low rail's delay.
 
     Raises
     ------
     ValueError
         If the high rail misses the clock or the rails are too far apart.
+
+    Notes
+    -----
+    Limits: without a level shifter the rising input of a high gate has the low rail's drive, and
+    that edge is `((V_h - V_t) / (V_l - V_t))^a` slower, more than on the low rail; the falling one
+    is not. The low rail's delay is between the two, and keeps the delay from falling as rows go
+    low, which the search relies on. With `swing` off crossings only leak, as the simplest model
+    of them has it: an optimistic one.
     """
     n_rows = int(row.max()) + 1
     scale = 1.0 + technology.area_overhead
@@ -158,7 +175,7 @@ def row_problem(
     fast, slow = technology.law.factor((rails.high_v, rails.low_v))
     return RowProblem(
         graph=mode.graph,
-        row=row[mode.graph.gate],
+        slowed_by=_slowing_rows(mode.graph, row, swing=swing),
         high_s=mode.graph.delay_s * fast,
         extra_s=mode.graph.delay_s * (slow - fast),
         period_s=1.0 / frequency_hz,
@@ -168,31 +185,10 @@ def row_problem(
     )
 
 
-def swing_aware_s(problem: RowProblem, low: Bools, *, law: AlphaPower, rails: Rails) -> float:
-    r"""Return the longest delay if a high gate is slowed by an input of low swing [s].
-
-    A high-rail gate whose input rises to the low rail only pulls down with the low rail's drive:
-
-    .. math:: d = d_h \left( \frac{V_h - V_t}{V_l - V_t} \right)^a
-
-    The assignment does not count this; here is what it leaves out.
-
-    Parameters
-    ----------
-    problem
-        The rows and their timing.
-    low
-        The assignment, shape (n_rows,).
-    law, rails
-        The alpha-power law and the voltages `problem` was posed with.
-
-    Notes
-    -----
-    Limits: pessimistic, as only rising inputs are slowed and here every edge is.
-    """
-    graph = problem.graph
-    node_low = np.append(low[problem.row], False)
-    crossed = node_low[graph.fanin].any(axis=1) & ~node_low[:-1]
-    weaker = (rails.high_v - law.threshold_v) / (rails.low_v - law.threshold_v)
-    delay = problem.delays_s(low)
-    return float(graph.critical_s(np.where(crossed, delay * weaker**law.exponent, delay)))
+def _slowing_rows(graph: TimingGraph, row: Indices, *, swing: bool) -> Indices:
+    own = row[graph.gate]
+    if not swing:
+        return own[:, None]
+    of_node = np.append(own, -1)
+    drivers = of_node[graph.fanin]
+    return np.column_stack([own, np.where(drivers < 0, own[:, None], drivers)])

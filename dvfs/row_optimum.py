@@ -153,7 +153,6 @@ def _programme(price: Array, path: Array, room: Array, planes: Array) -> tuple[A
         ]
     )
     h = np.concatenate([room, np.zeros(len(planes)), np.ones(n), np.zeros(n + 1)])
-    c = np.append(price, 1.0)
     v, y = _interior_point(rows, h, np.append(price, 1.0))
     return np.clip(v[:n], 0.0, 1.0), y[: len(path) + len(planes)]
 
@@ -179,7 +178,9 @@ def _newton(
     rows: Array, normal: Array, target: Array, *, dual: Array, primal: Array, s: Array, y: Array
 ) -> tuple[Array, Array, Array]:
     """Return the step that cancels both residuals and brings `s y` to `s y + target`."""
-    dv = np.linalg.solve(normal, -dual - rows.T @ ((target + y * primal) / s))
+    dv: Array = np.asarray(
+        np.linalg.solve(normal, -dual - rows.T @ ((target + y * primal) / s)), dtype=np.float64
+    )
     ds = -primal - rows @ dv
     return dv, ds, (target - y * ds) / s
 
