@@ -65,25 +65,14 @@ class Observer:
         for name, value in (("process_k", self.process_k), ("noise_k", self.noise_k)):
             if not (math.isfinite(value) and value > 0.0):
                 raise ValueError(f"{name} is {value!r}, expected a finite number above 0")
-        gain = self._steady_gain()
+        gain = steady_gain(
+            self.model.A,
+            np.eye(n)[list(self.zones)],
+            process=np.eye(n) * self.process_k**2,
+            noise=np.eye(len(self.zones)) * self.noise_k**2,
+        )
         gain.setflags(write=False)
         object.__setattr__(self, "gain", gain)
-
-    def _steady_gain(self) -> Matrix:
-        n = len(self.model.nodes)
-        H = np.eye(n)[list(self.zones)]
-        # Structure-preserving doubling for the covariance X = A X (1 + S X)^-1 A^T + Q.
-        step = self.model.A.T
-        read = H.T @ H / self.noise_k**2  # S above
-        X: Matrix = np.eye(n) * self.process_k**2
-        for _ in range(_DOUBLINGS):
-            solved = np.linalg.solve(np.eye(n) + read @ X, np.hstack((step, read)))
-            X = X + step.T @ X @ solved[:, :n]
-            read = read + step @ solved[:, n:] @ step.T
-            step = step @ solved[:, :n]
-        noise = np.eye(len(self.zones)) * self.noise_k**2
-        gain = np.linalg.solve(H @ X @ H.T + noise, H @ X).T
-        return np.asarray(gain, dtype=np.float64)
 
     def predict(self, temps_degc: Vector, power_w: Vector, ambient_degc: float) -> Vector:
         """Return the estimate one period later, before any reading, shape (n,) [degC]."""
@@ -93,3 +82,41 @@ class Observer:
         """Return the estimate corrected by finite readings, one per zone, shape (n,) [degC]."""
         error = np.asarray(readings_degc, dtype=np.float64) - temps_degc[list(self.zones)]
         return np.asarray(temps_degc + self.gain @ error, dtype=np.float64)
+
+
+def steady_gain(A: Matrix, H: Matrix, *, process: Matrix, noise: Matrix) -> Matrix:
+    r"""Find the gain of the steady-state Kalman filter by structure-preserving doubling.
+
+    .. math:: X = A X (1 + S X)^{-1} A^T + Q, \quad S = H^T R^{-1} H, \quad
+        K = X H^T (H X H^T + R)^{-1}
+
+    Parameters
+    ----------
+    A
+        Transition of the state, shape (n, n).
+    H
+        What is read of it, shape (m, n).
+    process
+        Covariance Q of what the model gets wrong in one period, shape (n, n).
+    noise
+        Covariance R of the readings, shape (m, m).
+
+    Returns
+    -------
+    ndarray
+        Gain, shape (n, m).
+
+    Notes
+    -----
+    Limits: (A, H) must be detectable; nothing here checks that.
+    """
+    n = len(A)
+    step = A.T
+    read = H.T @ np.linalg.solve(noise, H)  # S above
+    X = process
+    for _ in range(_DOUBLINGS):
+        solved = np.linalg.solve(np.eye(n) + read @ X, np.hstack((step, read)))
+        X = X + step.T @ X @ solved[:, :n]
+        read = read + step @ solved[:, n:] @ step.T
+        step = step @ solved[:, :n]
+    return np.asarray(np.linalg.solve(H @ X @ H.T + noise, H @ X).T, dtype=np.float64)
