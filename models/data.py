@@ -1,7 +1,11 @@
-"""Data sets as numpy arrays; no torch, so that a simulation can read them on its own."""
+"""Images as numpy arrays; no torch, so that a simulation can read them on its own.
 
+`models.datasets` reads the public data sets into these.
+"""
+
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -36,6 +40,27 @@ class LabelledImages:
 
     def __len__(self) -> int:
         return len(self.labels)
+
+    def batches(self, size: int) -> Iterator["LabelledImages"]:
+        """Yield the images in their order, `size` at a time; the last batch may be smaller."""
+        for start in range(0, len(self), size):
+            part = slice(start, start + size)
+            yield LabelledImages(self.images[part], self.labels[part])
+
+
+class ImageSet(Protocol):
+    """Labelled images that may lie in memory or be read batch by batch."""
+
+    @property
+    def labels(self) -> NDArray[np.int64]:
+        """Leaf index of each image, shape (N,)."""
+        ...
+
+    def __len__(self) -> int: ...
+
+    def batches(self, size: int) -> Iterator[LabelledImages]:
+        """Yield the images in their order, `size` at a time; the last batch may be smaller."""
+        ...
 
 
 def load_digits(split: Split) -> LabelledImages:

@@ -1,0 +1,1 @@
+"""The public data sets: read in their official layouts, fetched with checksums; no torch."""
