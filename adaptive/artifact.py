@@ -24,7 +24,6 @@ from adaptive.graph import (
     Node,
     Signal,
     Switchable,
-    infer_signals,
     layer_work,
     weight_shape,
 )
@@ -41,6 +40,7 @@ from adaptive.manifest import (
 )
 from adaptive.measured import MeasuredEffort
 from adaptive.precision import Bits, Effort
+from adaptive.shapes import infer_signals
 
 __all__ = [
     "Artifact",
@@ -124,8 +124,9 @@ class Artifact:
         if len(self.source.shape) != 3 or self.source.zero % 256:
             raise ValueError(f"input has shape {self.source.shape}, expected (H, W, C)")
         for head, node in self.heads.items():
-            if node not in self.layers:
-                raise ValueError(f"head {head} is node {node!r}, expected one of {self.layers}")
+            if node == "input" or node not in self.signals:
+                names = tuple(name for name in self.signals if name != "input")
+                raise ValueError(f"head {head} is node {node!r}, expected one of {names}")
             if self.signals[node].shape != (len(self.labels.leaves),):
                 raise ValueError(
                     f"head {head} has shape {self.signals[node].shape}, "

@@ -1,4 +1,4 @@
-"""The network as a graph of named nodes, and what it says about shapes and work.
+"""The network as a graph of named nodes, and what it says about work.
 
 Nodes are msgspec structs, frozen and checked on construction: the artifact's manifest decodes
 straight into them. A new operation is one more struct in `Node` and one more case where nodes are
@@ -21,9 +21,12 @@ from adaptive.quantise import CODE_MAX, CODE_MIN, WEIGHT_MAX, Requantiser
 Name = Annotated[str, Meta(pattern="^[a-z][a-z0-9_]*$", max_length=60)]
 Count = Annotated[int, Meta(ge=1, le=2**20)]
 Padding = Annotated[int, Meta(ge=0, le=2**10)]
+Code = Annotated[int, Meta(ge=CODE_MIN, le=CODE_MAX)]
 Scale = Annotated[float, Meta(gt=0.0, lt=2.0**64)]
 # Divisible by 4096 so that the zero point is exact at every width down to 4 bits.
 Zero = Annotated[int, Meta(ge=CODE_MIN, le=CODE_MAX, multiple_of=4096)]
+EVEN = (0, 0)
+"""No padding beyond the symmetric one; left out of the file."""
 
 
 class Signal(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -46,8 +49,26 @@ class _Operation(
     inputs: tuple[Name, ...]
 
 
-class Conv2d(_Operation, frozen=True, forbid_unknown_fields=True, tag="conv2d", kw_only=True):
-    """Convolve (H, W, C) with weights (channels, kernel height, kernel width, C / groups)."""
+def _canonical(node: msgspec.Struct, *fields: str) -> None:
+    """Make an even padding the default itself: the encoder leaves out that, not its equal."""
+    for field in fields:
+        if getattr(node, field) == EVEN:
+            msgspec.structs.force_setattr(node, field, EVEN)
+
+
+class Conv2d(
+    _Operation,
+    frozen=True,
+    forbid_unknown_fields=True,
+    tag="conv2d",
+    kw_only=True,
+    omit_defaults=True,
+):
+    """Convolve (H, W, C) with weights (channels, kernel height, kernel width, C / groups).
+
+    `padding` rows and columns are added on both sides, `padding_after` more below and to the
+    right. They count as zero, or as the codes that `fill` gives, one for each input channel.
+    """
 
     channels: Count
     kernel: tuple[Count, Count]
@@ -57,6 +78,11 @@ class Conv2d(_Operation, frozen=True, forbid_unknown_fields=True, tag="conv2d", 
     scale: Scale
     zero: Zero
     relu: bool
+    padding_after: tuple[Padding, Padding] = EVEN
+    fill: tuple[Code, ...] = ()
+
+    def __post_init__(self) -> None:
+        _canonical(self, "padding_after")
 
 
 class Linear(_Operation, frozen=True, forbid_unknown_fields=True, tag="linear", kw_only=True):
@@ -69,12 +95,50 @@ class Linear(_Operation, frozen=True, forbid_unknown_fields=True, tag="linear", 
 
 
 class MaxPool2d(
-    _Operation, frozen=True, forbid_unknown_fields=True, tag="max_pool2d", kw_only=True
+    _Operation,
+    frozen=True,
+    forbid_unknown_fields=True,
+    tag="max_pool2d",
+    kw_only=True,
+    omit_defaults=True,
 ):
-    """Take the greatest code of each window; windows that do not fit are left out."""
+    """Take the greatest code of each window; windows that do not fit are left out.
+
+    Padding is as for a convolution, but never the greatest.
+    """
 
     kernel: tuple[Count, Count]
     stride: tuple[Count, Count]
+    padding: tuple[Padding, Padding] = EVEN
+    padding_after: tuple[Padding, Padding] = EVEN
+
+    def __post_init__(self) -> None:
+        _canonical(self, "padding", "padding_after")
+
+
+class AvgPool2d(
+    _Operation, frozen=True, forbid_unknown_fields=True, tag="avg_pool2d", kw_only=True
+):
+    """Average each window, at the scale of the input; windows that do not fit are left out."""
+
+    kernel: tuple[Count, Count]
+    stride: tuple[Count, Count]
+
+
+class Add(_Operation, frozen=True, forbid_unknown_fields=True, tag="add", kw_only=True):
+    """Add two signals of one shape: 16-bit codes in and out, whatever the plan."""
+
+    scale: Scale
+    zero: Zero
+    relu: bool
+
+
+class Concat(_Operation, frozen=True, forbid_unknown_fields=True, tag="concat", kw_only=True):
+    """Lay (H, W, C1), (H, W, C2), ... side by side, each brought to one scale: (H, W, C1 + C2)."""
+
+    scale: Scale
+    zero: Zero
+    relu: bool
 
 
 class GlobalAvgPool(
@@ -90,7 +154,9 @@ class Flatten(_Operation, frozen=True, forbid_unknown_fields=True, tag="flatten"
     """Read (H, W, C) as (H * W * C,), channels fastest."""
 
 
-Node = Conv2d | Linear | MaxPool2d | GlobalAvgPool | Flatten
+Window = Conv2d | MaxPool2d | AvgPool2d
+Pool = MaxPool2d | AvgPool2d | GlobalAvgPool
+Node = Conv2d | Linear | Pool | Add | Concat | Flatten
 Switchable = Conv2d | Linear
 
 
@@ -108,68 +174,6 @@ class LayerWork:
         for field in ("macs", "weights", "inputs", "outputs"):
             if getattr(self, field) < 1:
                 raise ValueError(f"{field} of layer {self.name} is below 1")
-
-
-def infer_signals(source: Signal, nodes: tuple[Node, ...]) -> dict[str, Signal]:
-    """Return the signal behind every name, `input` included, in order.
-
-    Raises ValueError naming the node that repeats a name, reads an unknown one or does not fit.
-    """
-    signals = {"input": source}
-    for node in nodes:
-        if node.name in signals:
-            raise ValueError(f"graph has two nodes named {node.name!r}, expected each name once")
-        if len(node.inputs) != 1:
-            raise ValueError(f"node {node.name} has inputs {node.inputs}, expected exactly one")
-        if node.inputs[0] not in signals:
-            raise ValueError(
-                f"node {node.name} reads {node.inputs[0]!r}, expected one of {tuple(signals)}"
-            )
-        signals[node.name] = _output(node, signals[node.inputs[0]])
-    return signals
-
-
-def _output(node: Node, source: Signal) -> Signal:
-    """Infer the signal one node writes."""
-    needed = 1 if isinstance(node, Linear) else 3
-    if len(source.shape) != needed:
-        raise ValueError(
-            f"node {node.name} reads a signal of shape {source.shape}, expected {needed} dimensions"
-        )
-    match node:
-        case Conv2d():
-            if source.shape[2] % node.groups or node.channels % node.groups:
-                raise ValueError(
-                    f"groups of node {node.name} is {node.groups}, expected a divisor of "
-                    f"{source.shape[2]} and {node.channels}"
-                )
-            shape = _positions(node, source, node.padding)
-            return Signal((*shape, node.channels), node.scale, node.zero)
-        case Linear():
-            return Signal((node.features,), node.scale, node.zero)
-        case MaxPool2d():
-            shape = _positions(node, source, (0, 0))
-            return Signal((*shape, source.shape[2]), source.scale, source.zero)
-        case GlobalAvgPool():
-            return Signal((source.shape[2],), node.scale, node.zero)
-        case Flatten():
-            return Signal((prod(source.shape),), source.scale, source.zero)
-
-
-def _positions(
-    node: Conv2d | MaxPool2d, source: Signal, padding: tuple[int, int]
-) -> tuple[int, int]:
-    """Count the window positions along height and width."""
-    spans = [
-        (source.shape[axis] + 2 * padding[axis] - node.kernel[axis]) // node.stride[axis] + 1
-        for axis in (0, 1)
-    ]
-    if min(spans) < 1:
-        raise ValueError(
-            f"kernel of node {node.name} is {node.kernel}, "
-            f"expected it to fit into {source.shape[:2]} padded by {padding}"
-        )
-    return spans[0], spans[1]
 
 
 def weight_shape(node: Switchable, source: Signal) -> tuple[int, ...]:

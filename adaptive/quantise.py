@@ -13,11 +13,16 @@ Activations
 Layer at b bits
     `acc = sum (x_b - zero_b) * w_b`, exact; padding counts as zero. Then `Requantiser`.
 
+Sums and joins of signals
+    16-bit codes in and out, whatever the precision of the layers around them, in int32 throughout:
+    `Rescaler`.
+
 Rounding
     One rule everywhere: add half, then shift right arithmetically (round half up).
     Only the making of weight codes from real numbers rounds half to even.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -32,6 +37,8 @@ EXACT_BELOW = 2**53
 """Sums below this are exact in float64, in any order of summation."""
 
 INT32_MIN, INT32_MAX = -(2**31), 2**31 - 1
+# Together they keep a sum of two rescaled codes within int32.
+MULTIPLIER_MAX, SHIFT_MAX = 2**14, 22
 # A channel weaker than this share of its tensor's largest weight is rounded on the floor's scale.
 SCALE_FLOOR = 2.0**-24
 
@@ -202,3 +209,68 @@ class Requantiser:
         """Least and greatest output code of b bits, with the clamp of a ReLU."""
         least, greatest = code_range(self.bits)
         return max(least, self.zero >> (16 - self.bits)) if self.relu else least, greatest
+
+
+@dataclass(frozen=True, slots=True)
+class Rescaler:
+    r"""Bring the codes of one or two signals to one scale, and sum them, in int32 alone.
+
+    `sum multiplier_i * (code_i - zero_i)` -> rounding shift by `shift` -> plus the zero point of
+    the output -> clamp to 16-bit codes.
+
+    Parameters
+    ----------
+    multipliers
+        One for each signal, 0 to 2^14.
+    shift
+        Right shift, 0 to 22.
+    zeros
+        Zero point of each signal.
+    zero
+        Zero point of the output.
+    relu
+        Clamp from below at the zero point.
+
+    Notes
+    -----
+    With two signals the sum and its half stay below 2^31, and codes and multipliers fit int16: one
+    multiply-add of pairs does it. Limits: a multiplier is rounded, so each signal's share is wrong
+    by up to `2^-(shift + 1)` of its code: at most two codes where it is the larger one and fills
+    the output's range. Equal scales are exact.
+    """
+
+    multipliers: tuple[int, ...]
+    shift: int
+    zeros: tuple[int, ...]
+    zero: int
+    relu: bool
+
+    @classmethod
+    def from_scales(
+        cls, sources: Sequence[tuple[float, int]], scale: float, *, zero: int, relu: bool
+    ) -> "Rescaler":
+        """Choose the integers for signals of these scales and zero points.
+
+        Raises
+        ------
+        ValueError
+            If there are none or more than two, or one is above 2^14 times the output's scale.
+        """
+        if not 1 <= len(sources) <= 2:
+            raise ValueError(f"sources has {len(sources)} signals, expected one or two")
+        ratios = [source_scale / scale for source_scale, _ in sources]
+        if max(ratios) > MULTIPLIER_MAX:
+            raise ValueError(f"scale ratio is {max(ratios)}, expected at most {MULTIPLIER_MAX}")
+        shift = SHIFT_MAX
+        while max(ratios) * 2.0**shift > MULTIPLIER_MAX:
+            shift -= 1
+        multipliers = tuple(round(ratio * 2.0**shift) for ratio in ratios)
+        return cls(multipliers, shift, tuple(zero for _, zero in sources), zero, relu)
+
+    def apply(self, *signals: ArrayLike) -> NDArray[np.int32]:
+        """Rescale and sum 16-bit codes of one shape; the result is 16-bit codes too."""
+        constants = zip(signals, self.multipliers, self.zeros, strict=True)
+        total = sum(m * (np.asarray(codes, dtype=np.int64) - z) for codes, m, z in constants)
+        least = self.zero if self.relu else CODE_MIN
+        value = rounding_shift(total, self.shift) + self.zero
+        return np.clip(value, least, CODE_MAX).astype(np.int32)

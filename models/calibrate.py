@@ -10,6 +10,7 @@ from models.network import SwitchableNetwork
 
 Floats = NDArray[np.float64]
 
+CHUNK = 500
 GOLDEN = (np.sqrt(5.0) - 1) / 2
 
 
@@ -20,10 +21,15 @@ def calibrate_ranges(network: SwitchableNetwork, images: Pixels) -> dict[str, fl
     """
     plan = network.plan
     network.set_plan(None)
-    with torch.no_grad():
-        flows = network.trace(torch.from_numpy(images))
+    greatest = dict.fromkeys((step.name for step in network.steps), 0.0)
+    device = next(network.parameters()).device
+    for start in range(0, len(images), CHUNK):
+        with torch.no_grad():
+            flows = network.trace(torch.from_numpy(images[start : start + CHUNK]).to(device))
+        for name in greatest:
+            greatest[name] = max(greatest[name], float(flows[name].values.abs().max()))
     # A dead output would have no range; any will do for it.
-    greatest = {name: float(flow.values.abs().max()) or 1.0 for name, flow in flows.items()}
+    greatest = {name: value or 1.0 for name, value in greatest.items()}
     network.set_ranges(greatest)
     network.set_plan(plan)
     return greatest

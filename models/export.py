@@ -9,16 +9,30 @@ from numpy.typing import NDArray
 
 from adaptive.artifact import Artifact
 from adaptive.engine.reference import ReferenceEngine, softmax
-from adaptive.graph import Conv2d, Flatten, GlobalAvgPool, Linear, MaxPool2d, Node, Signal
+from adaptive.graph import (
+    Add,
+    AvgPool2d,
+    Concat,
+    Conv2d,
+    Flatten,
+    GlobalAvgPool,
+    Linear,
+    MaxPool2d,
+    Node,
+    Signal,
+)
 from adaptive.labels import LabelTree
 from adaptive.measured import MeasuredEffort
 from adaptive.precision import Effort
 from adaptive.quantise import CODE_MIN
 from models.calibrate import fit_temperature
 from models.data import LabelledImages
-from models.layers import BIT_LIST, SwitchableConv2d, SwitchableLinear
+from models.joining import Adding, Joining
+from models.layers import SwitchableConv2d, SwitchableLinear
 from models.network import PIXEL_SCALE, Layer, Step, SwitchableNetwork
-from models.pooling import Flattening, GlobalAveraging, MaxPooling
+from models.pooling import Averaging, Flattening, GlobalAveraging, MaxPooling
+from models.ranged import Ranged
+from models.window import Window
 
 CHUNK = 720
 
@@ -37,10 +51,10 @@ def export_network(
     scales = {name: flow.scale for name, flow in flows.items()}
     for step in network.steps:
         if isinstance(step.layer, SwitchableConv2d | SwitchableLinear):
-            tensors[step.name] = step.layer.tensors(scales[step.source])
+            tensors[step.name] = step.layer.tensors(scales[step.sources[0]])
     return Artifact(
         name=name,
-        bits=BIT_LIST,
+        bits=network.bits,
         heads={"leaf": network.steps[-1].name},
         source=Signal(network.input_shape, PIXEL_SCALE, CODE_MIN),
         graph=network.graph(),
@@ -52,21 +66,19 @@ def export_network(
 
 def load_network(artifact: Artifact) -> SwitchableNetwork:
     """Rebuild the torch twin of an artifact, in evaluation mode; its integers are the same."""
-    steps = tuple(
-        Step(node.name, _layer(node, artifact), node.inputs[0]) for node in artifact.graph
-    )
+    steps = tuple(Step(node.name, _layer(node, artifact), node.inputs) for node in artifact.graph)
     height, width, channels = artifact.source.shape
     network = SwitchableNetwork((height, width, channels), steps)
     for step in steps:
-        signal = artifact.signals[step.name]
+        scale = artifact.signals[step.name].scale
         if isinstance(step.layer, SwitchableConv2d | SwitchableLinear):
             step.layer.load(
                 artifact.tensors[step.name],
-                source_scale=artifact.signals[step.source].scale,
-                output_scale=signal.scale,
+                source_scale=artifact.signals[step.sources[0]].scale,
+                output_scale=scale,
             )
-        elif isinstance(step.layer, GlobalAveraging):
-            step.layer.output_scale.fill_(signal.scale)
+        elif isinstance(step.layer, Ranged):
+            step.layer.output_scale.fill_(scale)
     return network.eval()
 
 
@@ -74,24 +86,40 @@ def _layer(node: Node, artifact: Artifact) -> Layer:
     """Build the torch layer of one node, with weights still to come."""
     source = artifact.signals[node.inputs[0]].shape
     match node:
-        case Conv2d():
-            return SwitchableConv2d(
-                source[2],
-                node.channels,
-                kernel=node.kernel[0],
-                stride=node.stride[0],
-                groups=node.groups,
-                relu=node.relu,
-            )
-        case Linear():
-            is_head = node.name in artifact.heads.values()
-            return SwitchableLinear(source[0], node.features, relu=node.relu, is_head=is_head)
+        case Conv2d() | Linear():
+            return _switchable(node, source, artifact)
         case MaxPool2d():
-            return MaxPooling(node.kernel[0])
+            return MaxPooling(Window(node.kernel, node.stride, node.padding, node.padding_after))
+        case AvgPool2d():
+            return Averaging(Window(node.kernel, node.stride))
         case GlobalAvgPool():
-            return GlobalAveraging()
+            return GlobalAveraging(signed=node.zero != CODE_MIN)
+        case Add():
+            return Adding(relu=node.relu)
+        case Concat():
+            return Joining(signed=node.zero != CODE_MIN, relu=node.relu)
         case Flatten():
             return Flattening()
+
+
+def _switchable(
+    node: Conv2d | Linear, source: tuple[int, ...], artifact: Artifact
+) -> SwitchableConv2d | SwitchableLinear:
+    """Build a convolution or a linear layer."""
+    if isinstance(node, Linear):
+        is_head = node.name in artifact.heads.values()
+        return SwitchableLinear(
+            source[0], node.features, relu=node.relu, is_head=is_head, bit_list=artifact.bits
+        )
+    return SwitchableConv2d(
+        source[2],
+        node.channels,
+        window=Window(node.kernel, node.stride, node.padding, node.padding_after),
+        groups=node.groups,
+        relu=node.relu,
+        bit_list=artifact.bits,
+        fill=node.fill,
+    )
 
 
 def measure(

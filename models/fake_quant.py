@@ -4,16 +4,24 @@ The exact functions are the counterparts of those in `adaptive.quantise`. They h
 float64 tensors, which is exact below 2^53, except where a product needs all of int64.
 """
 
+from collections.abc import Sequence
+from typing import Any
+
 import numpy as np
 import torch
 from torch import Tensor
+from torch.autograd.function import FunctionCtx
 
 from adaptive.precision import Bits
 from adaptive.quantise import (
+    CODE_MAX,
+    CODE_MIN,
     INT32_MAX,
     INT32_MIN,
+    SCALE_FLOOR,
     WEIGHT_MAX,
     Requantiser,
+    Rescaler,
     code_range,
 )
 
@@ -21,6 +29,26 @@ from adaptive.quantise import (
 def straight_through(value: Tensor, rounded: Tensor) -> Tensor:
     """Return `rounded` with the gradient of `value`."""
     return value + (rounded - value).detach()
+
+
+class _RoundToGrid(torch.autograd.Function):
+    """Round to multiples of a step and clamp; one function, because separate ones are slow."""
+
+    @staticmethod
+    def forward(
+        ctx: FunctionCtx, values: Tensor, step: float, least: float, greatest: float
+    ) -> Tensor:
+        """Round half up to `step`, within `least` to `greatest` steps."""
+        steps = (values / step).add_(0.5).floor_()
+        if ctx.needs_input_grad[0]:  # type: ignore[attr-defined]
+            ctx.save_for_backward((steps >= least) & (steps <= greatest))
+        return steps.clamp_(least, greatest).mul_(step)
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None, None, None]:
+        """Pass the gradient where the value was in range."""
+        (inside,) = ctx.saved_tensors
+        return gradient * inside, None, None, None
 
 
 def fake_quantise_activation(
@@ -44,12 +72,21 @@ def fake_quantise_activation(
     Rounds half up. The gradient is one within the range and zero outside. Limits: in float32 a
     value within 1e-7 of a tie may go either way; the exact functions decide.
     """
-    step = scale * 2.0 ** (16 - bits)
     least, greatest = code_range(bits)
     offset = zero >> (16 - bits)
     least = max(least, offset) if relu else least
-    clamped = values.clamp((least - offset) * step, (greatest - offset) * step)
-    return straight_through(clamped, torch.floor(clamped / step + 0.5) * step)
+    step = scale * 2.0 ** (16 - bits)
+    rounded: Tensor = _RoundToGrid.apply(  # type: ignore[no-untyped-call]
+        values, step, least - offset, greatest - offset
+    )
+    return rounded
+
+
+def channel_scales(weight: Tensor) -> Tensor:
+    """Choose the scale of each output channel as `adaptive.quantise.weight_scales` does."""
+    largest = weight.detach().abs().flatten(1).amax(dim=1).double()
+    floor = SCALE_FLOOR * largest.max()
+    return largest.clamp(min=float(floor) or 1.0) / WEIGHT_MAX
 
 
 def fake_quantise_weight(weight: Tensor, scales: Tensor, bits: Bits) -> Tensor:
@@ -85,9 +122,10 @@ def requantise(accumulators: Tensor, requantiser: Requantiser) -> Tensor:
     Returns 16-bit codes, in float64.
     """
     shape = (-1, *[1] * (accumulators.ndim - 2))
+    device = accumulators.device
 
     def channels(vector: np.ndarray[tuple[int, ...], np.dtype[np.generic]]) -> Tensor:
-        return torch.from_numpy(vector.astype(np.int64)).reshape(shape)
+        return torch.from_numpy(vector.astype(np.int64)).reshape(shape).to(device)
 
     bits, least_greatest = requantiser.bits, requantiser.limits
     total = accumulators.to(torch.int64) + channels(requantiser.bias)
@@ -95,3 +133,16 @@ def requantise(accumulators: Tensor, requantiser: Requantiser) -> Tensor:
     value = value * channels(requantiser.multiplier)
     value = rounding_shift(value, channels(requantiser.shift)) + (requantiser.zero >> (16 - bits))
     return value.clamp(*least_greatest).to(torch.float64) * 2.0 ** (16 - bits)
+
+
+def rescale(signals: Sequence[Tensor], rescaler: Rescaler) -> Tensor:
+    """Apply a rescaler to 16-bit codes of one shape; returns 16-bit codes, in float64.
+
+    Every step is an integer below 2^32, or one of those by a power of two: exact in float64.
+    """
+    total = torch.zeros_like(signals[0])
+    for codes, multiplier, zero in zip(signals, rescaler.multipliers, rescaler.zeros, strict=True):
+        total = total + multiplier * (codes - zero)
+    least = rescaler.zero if rescaler.relu else CODE_MIN
+    value = torch.floor(total / 2.0**rescaler.shift + 0.5) + rescaler.zero
+    return value.clamp(least, CODE_MAX)

@@ -1,9 +1,8 @@
 """Layers that switch precision: one weight set, cut to the bits that are asked for.
 
-Each layer computes in one of three ways. Without bits: plain float. In training mode with bits:
-float with fake quantisation, differentiable. In evaluation mode with bits: the exact integer
-arithmetic of `adaptive.quantise`, on codes held in float64 tensors, with the very constants that
-the exporter writes.
+Each layer computes as what flows in says: in plain float; in float with fake quantisation,
+differentiable; or in the exact integer arithmetic of `adaptive.quantise`, on codes held in float64
+tensors, with the very constants that the exporter writes.
 """
 
 import math
@@ -16,101 +15,95 @@ from torch.nn import functional
 
 from adaptive.graph import Conv2d, LayerTensors, Linear
 from adaptive.precision import Bits
-from adaptive.quantise import CODE_MAX, CODE_MIN, Requantiser, weight_codes, weight_scales
+from adaptive.quantise import Requantiser, weight_codes, weight_scales
 from models.fake_quant import (
+    channel_scales,
     fake_quantise_activation,
     fake_quantise_weight,
     narrow_codes,
     narrow_weights,
     requantise,
 )
-from models.flow import Flow
+from models.flow import Arithmetic, Flow
+from models.ranged import Ranged
+from models.window import Window
 
 BIT_LIST = (Bits.INT16, Bits.INT8)
+"""What a layer offers unless told otherwise, widest first."""
 
 
-class _Switchable(nn.Module, ABC):
+class _Switchable(Ranged, ABC):
     """What convolutions and linear layers share; only how they multiply differs.
 
     `bias` has one row for each precision, float64 so that its integer survives a round trip.
+    Plain float uses their mean.
     """
 
     bias: Tensor
-    output_scale: Tensor
+    fill: Tensor
 
-    def __init__(self, shape: tuple[int, ...], *, relu: bool, is_head: bool) -> None:
-        super().__init__()
+    def __init__(
+        self,
+        shape: tuple[int, ...],
+        *,
+        relu: bool,
+        is_head: bool = False,
+        ceiling: float | None = None,
+        bit_list: tuple[Bits, ...] = BIT_LIST,
+    ) -> None:
+        super().__init__(relu=relu, signed=not relu, ceiling=ceiling)
         deviation = math.sqrt(2.0 / math.prod(shape[1:]))  # He et al. 2015, for ReLU networks
         self.weight = nn.Parameter(torch.randn(shape) * deviation)
-        self.bias = nn.Parameter(torch.zeros(len(BIT_LIST), shape[0], dtype=torch.float64))
-        self.register_buffer("output_scale", torch.tensor(1.0 / CODE_MAX, dtype=torch.float64))
-        self.relu = relu
+        self.bias = nn.Parameter(torch.zeros(len(bit_list), shape[0], dtype=torch.float64))
+        self.register_buffer("fill", torch.zeros(0, dtype=torch.float64))
         self.is_head = is_head
-        self.bits: Bits | None = None
+        self.bit_list = bit_list
+        self.bits = bit_list[0]
 
-    @property
-    def zero(self) -> int:
-        """Zero point of the output: the least code after a ReLU."""
-        return CODE_MIN if self.relu else 0
-
-    def run_at(self, bits: Bits | None) -> None:
-        """Set the bits of the next passes; None computes in plain float."""
+    def run_at(self, bits: Bits) -> None:
+        """Set the bits of the next passes."""
         self.bits = bits
-
-    def set_range(self, greatest: float) -> None:
-        """Let the output codes reach a magnitude of `greatest`."""
-        self.output_scale.fill_(greatest / (CODE_MAX - self.zero))
 
     def output_bits(self, bits: Bits) -> Bits:
         """Return the width of the output codes: a head always answers at 16 bits."""
         return Bits.INT16 if self.is_head else bits
 
     def forward(self, flow: Flow) -> Flow:
-        """Compute in the way that mode and bits ask for."""
-        scale = float(self.output_scale)
-        if self.bits is None:
-            values = self._multiply(flow.values, self.weight)
-            values = values + self._per_channel(self.bias.mean(dim=0).to(values.dtype), values)
-            values = functional.relu(values) if self.relu else values
-        elif self.training:
-            values = self._fake(flow, self.bits, scale)
-        else:
-            values = self._exact(flow, self.bits)
-        return Flow(values, scale, self.zero)
-
-    def _fake(self, flow: Flow, bits: Bits, scale: float) -> Tensor:
-        """Compute in float on rounded values."""
-        read = fake_quantise_activation(flow.values, scale=flow.scale, zero=flow.zero, bits=bits)
-        scales = torch.from_numpy(weight_scales(self.weight.detach().numpy()))
-        values = self._multiply(read, fake_quantise_weight(self.weight, scales, bits))
-        bias = self.bias[BIT_LIST.index(bits)].to(values.dtype)
-        return fake_quantise_activation(
-            values + self._per_channel(bias, values),
-            scale=scale,
-            zero=self.zero,
-            bits=self.output_bits(bits),
-            relu=self.relu,
-        )
+        """Compute in the way that flows in."""
+        bits = self.bits
+        if flow.arithmetic is Arithmetic.EXACT:
+            return self.flow_of(self._exact(flow, bits), flow.arithmetic, bits)
+        read, fill = flow.values, (self.fill - flow.zero) * flow.scale
+        weight, bias = torch.as_tensor(self.weight), self.bias.mean(dim=0)
+        if flow.arithmetic is Arithmetic.FAKE:
+            weight = fake_quantise_weight(weight, channel_scales(weight), bits)
+            bias = self.bias[self.bit_list.index(bits)]
+            if bits != Bits.INT16:  # whatever flows is on the 16-bit grid already
+                read, fill = (_read_fake(v, flow, bits) for v in (read, fill))
+        values = self._multiply(read, weight, fill.to(read.dtype))
+        values = values + bias.to(values.dtype).reshape(-1, *[1] * (values.ndim - 2))
+        return self.flow_of(values, flow.arithmetic, self.output_bits(bits))
 
     def _exact(self, flow: Flow, bits: Bits) -> Tensor:
         """Compute codes from codes, in integers."""
         tensors = self.tensors(flow.scale)
-        codes = torch.from_numpy(tensors.weight.astype(np.float64))
-        read = narrow_codes(flow.values, bits) - (flow.zero >> (16 - bits))
-        total = self._multiply(read, narrow_weights(codes, bits))
+        codes = torch.from_numpy(tensors.weight.astype(np.float64)).to(flow.values.device)
+        zero = flow.zero >> (16 - bits)
+        read, fill = (narrow_codes(v, bits) - zero for v in (flow.values, self.fill))
+        total = self._multiply(read, narrow_weights(codes, bits), fill)
         return requantise(total, tensors.requantisers[bits])
 
     def tensors(self, source_scale: float) -> LayerTensors:
         """Return the integers of this layer, as exported: the one place where they are made."""
-        weight = self.weight.detach().numpy()
+        weight = self.weight.detach().cpu().numpy()
         scales = weight_scales(weight)
         requantisers: dict[Bits, Requantiser] = {}
-        for row, bits in enumerate(BIT_LIST):
+        for row, bits in enumerate(self.bit_list):
             step, output = 2.0 ** (16 - bits), self.output_bits(bits)
             accumulator = source_scale * step * scales * step
             requantisers[bits] = Requantiser.from_real(
                 accumulator / (float(self.output_scale) * 2.0 ** (16 - output)),
-                self.bias[row].detach().numpy() / accumulator,
+                self.bias[row].detach().cpu().numpy() / accumulator,
                 bits=output,
                 zero=self.zero,
                 relu=self.relu,
@@ -124,26 +117,41 @@ class _Switchable(nn.Module, ABC):
         with torch.no_grad():
             self.weight.copy_(real)
             self.output_scale.fill_(output_scale)
-            for row, bits in enumerate(BIT_LIST):
+            for row, bits in enumerate(self.bit_list):
                 step = 2.0 ** (16 - bits)
                 accumulator = source_scale * step * tensors.weight_scale * step
                 bias = tensors.requantisers[bits].bias * accumulator
                 self.bias[row].copy_(torch.from_numpy(bias))
 
     @abstractmethod
-    def _multiply(self, values: Tensor, weight: Tensor) -> Tensor:
-        """Sum the products of inputs and weights."""
+    def _multiply(self, values: Tensor, weight: Tensor, fill: Tensor) -> Tensor:
+        """Sum the products of inputs and weights; `fill` is what padding counts as, or empty."""
 
-    @staticmethod
-    def _per_channel(vector: Tensor, values: Tensor) -> Tensor:
-        """Shape a vector so that it adds along the channels."""
-        return vector.reshape(-1, *[1] * (values.ndim - 2))
+
+def _read_fake(values: Tensor, flow: Flow, bits: Bits) -> Tensor:
+    """Round what flows in to b bits."""
+    return fake_quantise_activation(values, scale=flow.scale, zero=flow.zero, bits=bits)
 
 
 class SwitchableConv2d(_Switchable):
     """A convolution, (N, Cin, H, W) -> (N, Cout, H', W'), with a ReLU unless told otherwise.
 
-    Weights lie as in the artifact: (Cout, kernel, kernel, Cin / groups).
+    Weights lie as in the artifact: (Cout, kernel height, kernel width, Cin / groups).
+
+    Parameters
+    ----------
+    source, channels
+        Channels of input and output.
+    window
+        Kernel, stride and padding.
+    groups
+        Into how many parts the channels fall.
+    relu, ceiling
+        What follows: nothing, a ReLU, or one with a greatest value.
+    bit_list
+        Precisions on offer, widest first.
+    fill
+        16-bit code of each input channel that padding counts as; empty for zero.
     """
 
     def __init__(
@@ -151,36 +159,56 @@ class SwitchableConv2d(_Switchable):
         source: int,
         channels: int,
         *,
-        kernel: int,
-        stride: int = 1,
+        window: Window,
         groups: int = 1,
         relu: bool = True,
+        ceiling: float | None = None,
+        bit_list: tuple[Bits, ...] = BIT_LIST,
+        fill: tuple[int, ...] = (),
     ) -> None:
-        super().__init__((channels, kernel, kernel, source // groups), relu=relu, is_head=False)
-        self.kernel, self.stride, self.padding, self.groups = kernel, stride, kernel // 2, groups
+        shape = (channels, *window.kernel, source // groups)
+        super().__init__(shape, relu=relu, ceiling=ceiling, bit_list=bit_list)
+        self.window, self.groups = window, groups
+        self.fill = torch.tensor(fill, dtype=torch.float64)
 
-    def _multiply(self, values: Tensor, weight: Tensor) -> Tensor:
-        return functional.conv2d(
+    def _multiply(self, values: Tensor, weight: Tensor, fill: Tensor) -> Tensor:
+        window, padding = self.window, self.window.padding
+        if len(fill):
+            # Padding with zero is padding with `fill` where all values are lower by it.
+            values = values - fill.reshape(-1, 1, 1)
+        if any(window.padding_after):
+            values, padding = functional.pad(values, window.margins), (0, 0)
+        total = functional.conv2d(
             values,
             weight.permute(0, 3, 1, 2),  # (Cout, Cin / groups, kh, kw)
-            stride=self.stride,
-            padding=self.padding,
+            stride=window.stride,
+            padding=padding,
             groups=self.groups,
         )
+        return total + self._sum_of(fill, weight) if len(fill) else total
 
-    def node(self, name: str, source: str) -> Conv2d:
+    def _sum_of(self, fill: Tensor, weight: Tensor) -> Tensor:
+        """Sum the products of the weights with a constant image, shape (Cout, 1, 1)."""
+        by_group = fill.reshape(self.groups, -1)  # (groups, Cin / groups)
+        each = by_group.repeat_interleave(len(weight) // self.groups, dim=0)  # (Cout, Cin / groups)
+        return (weight.sum(dim=(1, 2)) * each).sum(dim=1).reshape(-1, 1, 1)
+
+    def node(self, name: str, sources: tuple[str, ...]) -> Conv2d:
         """Describe the layer for the artifact."""
+        window = self.window
         return Conv2d(
             name=name,
-            inputs=(source,),
+            inputs=sources,
             channels=len(self.weight),
-            kernel=(self.kernel, self.kernel),
-            stride=(self.stride, self.stride),
-            padding=(self.padding, self.padding),
+            kernel=window.kernel,
+            stride=window.stride,
+            padding=window.padding,
             groups=self.groups,
             scale=float(self.output_scale),
             zero=self.zero,
             relu=self.relu,
+            padding_after=window.padding_after,
+            fill=tuple(int(code) for code in self.fill),
         )
 
 
@@ -188,18 +216,27 @@ class SwitchableLinear(_Switchable):
     """A linear layer, (N, F) -> (N, features), without a ReLU unless told otherwise."""
 
     def __init__(
-        self, source: int, features: int, *, relu: bool = False, is_head: bool = False
+        self,
+        source: int,
+        features: int,
+        *,
+        relu: bool = False,
+        is_head: bool = False,
+        ceiling: float | None = None,
+        bit_list: tuple[Bits, ...] = BIT_LIST,
     ) -> None:
-        super().__init__((features, source), relu=relu, is_head=is_head)
+        super().__init__(
+            (features, source), relu=relu, is_head=is_head, ceiling=ceiling, bit_list=bit_list
+        )
 
-    def _multiply(self, values: Tensor, weight: Tensor) -> Tensor:
+    def _multiply(self, values: Tensor, weight: Tensor, fill: Tensor) -> Tensor:  # noqa: ARG002
         return functional.linear(values, weight)
 
-    def node(self, name: str, source: str) -> Linear:
+    def node(self, name: str, sources: tuple[str, ...]) -> Linear:
         """Describe the layer for the artifact."""
         return Linear(
             name=name,
-            inputs=(source,),
+            inputs=sources,
             features=len(self.weight),
             scale=float(self.output_scale),
             zero=self.zero,

@@ -8,23 +8,33 @@ from torch import Tensor, nn
 from adaptive.graph import Node
 from adaptive.precision import Bits, PrecisionPlan
 from adaptive.quantise import CODE_MIN
-from models.flow import Flow
+from models.flow import Arithmetic, Flow
+from models.joining import Adding, Joining
 from models.layers import SwitchableConv2d, SwitchableLinear
-from models.pooling import Flattening, GlobalAveraging, MaxPooling
+from models.pooling import Averaging, Flattening, GlobalAveraging, MaxPooling
+from models.ranged import Ranged
 
-Layer = SwitchableConv2d | SwitchableLinear | MaxPooling | GlobalAveraging | Flattening
-Ranged = (SwitchableConv2d, SwitchableLinear, GlobalAveraging)
+Layer = (
+    SwitchableConv2d
+    | SwitchableLinear
+    | MaxPooling
+    | Averaging
+    | GlobalAveraging
+    | Adding
+    | Joining
+    | Flattening
+)
 PIXEL_SCALE = 1.0 / (255 * 256)
 """Real value of one 16-bit input code: pixels 0..255 stand for 0..1."""
 
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One layer, its name and the name of the step it reads; `input` is the image."""
+    """One layer, its name and the names of the steps it reads; `input` is the image."""
 
     name: str
     layer: Layer
-    source: str
+    sources: tuple[str, ...]
 
 
 class SwitchableNetwork(nn.Module):
@@ -44,12 +54,22 @@ class SwitchableNetwork(nn.Module):
         self.steps = steps
         self.modules_by_name = nn.ModuleDict({step.name: step.layer for step in steps})
         self.plan: PrecisionPlan | None = None
+        self._last_read = {
+            source: position for position, step in enumerate(steps) for source in step.sources
+        }
+        if len({layer.bit_list for layer in self.switchable.values()}) != 1:
+            raise ValueError("layers offer different bits, expected the same in each")
 
     @property
     def switchable(self) -> dict[str, SwitchableConv2d | SwitchableLinear]:
         """Layers that switch, by name, in network order."""
         kinds = (SwitchableConv2d, SwitchableLinear)
         return {step.name: step.layer for step in self.steps if isinstance(step.layer, kinds)}
+
+    @property
+    def bits(self) -> tuple[Bits, ...]:
+        """Precisions that every layer offers, widest first."""
+        return next(iter(self.switchable.values())).bit_list
 
     @property
     def layers(self) -> tuple[str, ...]:
@@ -64,29 +84,37 @@ class SwitchableNetwork(nn.Module):
         if plan is not None and plan.layers != self.layers:
             raise ValueError(f"plan is for layers {plan.layers}, expected {self.layers}")
         self.plan = plan
-        for name, layer in self.switchable.items():
-            layer.run_at(None if plan is None else plan.bits_of(name))
-        for step in self.steps:
-            if isinstance(step.layer, GlobalAveraging):
-                step.layer.run_at(None if plan is None else Bits.INT16)
+        if plan is not None:
+            for name, layer in self.switchable.items():
+                layer.run_at(plan.bits_of(name))
 
     def forward(self, images: Tensor) -> Flow:
         """Run uint8 images (N, H, W, C) and return what the head writes, shape (N, classes)."""
-        return self.trace(images)[self.steps[-1].name]
+        flows = {"input": self._input(images)}
+        for position, step in enumerate(self.steps):
+            flows[step.name] = step.layer(*(flows[source] for source in step.sources))
+            for source in step.sources:
+                if self._last_read[source] == position:
+                    flows.pop(source, None)
+        return flows[self.steps[-1].name]
 
     def trace(self, images: Tensor) -> dict[str, Flow]:
         """Return what every step writes, `input` included."""
         flows = {"input": self._input(images)}
         for step in self.steps:
-            flows[step.name] = step.layer(flows[step.source])
+            flows[step.name] = step.layer(*(flows[source] for source in step.sources))
         return flows
 
     def _input(self, images: Tensor) -> Flow:
         """Turn pixels into codes for the exact passes, into real values for the others."""
         pixels = images.permute(0, 3, 1, 2)  # (N, C, H, W)
-        exact = self.plan is not None and not self.training
+        if self.plan is None:
+            arithmetic = Arithmetic.FLOAT
+        else:
+            arithmetic = Arithmetic.FAKE if self.training else Arithmetic.EXACT
+        exact = arithmetic is Arithmetic.EXACT
         values = (pixels.double() - 128) * 256 if exact else pixels.float() / 255
-        return Flow(values, PIXEL_SCALE, CODE_MIN)
+        return Flow(values, PIXEL_SCALE, CODE_MIN, arithmetic)
 
     def set_ranges(self, greatest: Mapping[str, float]) -> None:
         """Fix the range of every output that has one, by step name."""
@@ -96,19 +124,18 @@ class SwitchableNetwork(nn.Module):
 
     def graph(self) -> tuple[Node, ...]:
         """Describe the steps for the artifact."""
-        return tuple(step.layer.node(step.name, step.source) for step in self.steps)
+        return tuple(step.layer.node(step.name, step.sources) for step in self.steps)
 
     def head_real(self, images: Tensor) -> Tensor:
         """Return the logits as real values in any mode, shape (N, classes)."""
-        flow = self(images)
-        exact = self.plan is not None and not self.training
-        result: Tensor = flow.real() if exact else flow.values
-        return result
+        flow: Flow = self(images)
+        return flow.real()
 
 
 def chain(*layers: tuple[str, Layer]) -> tuple[Step, ...]:
     """Connect layers one after another."""
     names = ["input", *(name for name, _ in layers)]
     return tuple(
-        Step(name, layer, source) for (name, layer), source in zip(layers, names[:-1], strict=True)
+        Step(name, layer, (source,))
+        for (name, layer), source in zip(layers, names[:-1], strict=True)
     )

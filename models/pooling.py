@@ -1,32 +1,110 @@
-"""Layers without weights: they compute at 16 bits whatever the plan."""
+"""Layers without weights and with one input: they compute at 16 bits whatever the plan."""
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
 from adaptive.engine.reference import average_requantiser
-from adaptive.graph import Flatten, GlobalAvgPool, MaxPool2d, Signal
+from adaptive.graph import AvgPool2d, Flatten, GlobalAvgPool, MaxPool2d, Signal
 from adaptive.precision import Bits
-from adaptive.quantise import CODE_MAX, CODE_MIN
 from models.fake_quant import fake_quantise_activation, requantise
-from models.flow import Flow
+from models.flow import Arithmetic, Flow
+from models.ranged import Ranged
+from models.window import Window
 
 
 class MaxPooling(nn.Module):
     """The greatest of each window; codes and real values alike."""
 
-    def __init__(self, kernel: int) -> None:
+    def __init__(self, window: Window) -> None:
         super().__init__()
-        self.kernel = kernel
+        self.window = window
 
     def forward(self, flow: Flow) -> Flow:
-        """Halve, third, ... height and width; what does not fill a window is left out."""
-        return Flow(functional.max_pool2d(flow.values, self.kernel), flow.scale, flow.zero)
+        """Take the greatest of each window; what does not fill a window is left out."""
+        values = flow.values
+        if any(self.window.margins):
+            values = functional.pad(values, self.window.margins, value=-torch.inf)
+        return flow.with_values(
+            functional.max_pool2d(values, self.window.kernel, self.window.stride)
+        )
 
-    def node(self, name: str, source: str) -> MaxPool2d:
+    def node(self, name: str, sources: tuple[str, ...]) -> MaxPool2d:
         """Describe the layer for the artifact."""
-        size = (self.kernel, self.kernel)
-        return MaxPool2d(name=name, inputs=(source,), kernel=size, stride=size)
+        window = self.window
+        return MaxPool2d(
+            name=name,
+            inputs=sources,
+            kernel=window.kernel,
+            stride=window.stride,
+            padding=window.padding,
+            padding_after=window.padding_after,
+        )
+
+
+class Averaging(nn.Module):
+    """The average of each window, on the scale of what flows in; padding is not supported."""
+
+    def __init__(self, window: Window) -> None:
+        super().__init__()
+        if any(window.margins):
+            raise ValueError(f"window pads by {window.margins}, expected no padding")
+        self.window = window
+
+    def forward(self, flow: Flow) -> Flow:
+        """Average each window; what does not fill a window is left out."""
+        kernel, stride = self.window.kernel, self.window.stride
+        if flow.arithmetic is Arithmetic.EXACT:
+            # A sum of integers in float64, so exact; the divisor of one leaves it a sum.
+            total = functional.avg_pool2d(
+                flow.values - flow.zero, kernel, stride, divisor_override=1
+            )
+            return flow.with_values(_divided(total, flow, self.node("mean", ("input",))))
+        values = functional.avg_pool2d(flow.values, kernel, stride)
+        if flow.arithmetic is Arithmetic.FAKE:
+            values = fake_quantise_activation(
+                values, scale=flow.scale, zero=flow.zero, bits=Bits.INT16
+            )
+        return flow.with_values(values)
+
+    def node(self, name: str, sources: tuple[str, ...]) -> AvgPool2d:
+        """Describe the layer for the artifact."""
+        return AvgPool2d(
+            name=name, inputs=sources, kernel=self.window.kernel, stride=self.window.stride
+        )
+
+
+class GlobalAveraging(Ranged):
+    """The average of each channel over all positions: (N, C, H, W) -> (N, C).
+
+    Its output has a range of its own: an average is smaller than what it averages.
+    """
+
+    def __init__(self, *, signed: bool = False) -> None:
+        super().__init__(relu=False, signed=signed)
+
+    def forward(self, flow: Flow) -> Flow:
+        """Average over height and width."""
+        if flow.arithmetic is Arithmetic.EXACT:
+            total = (flow.values - flow.zero).sum(dim=(2, 3))
+            values = _divided(total, flow, self.node("mean", ("input",)))
+        else:
+            values = flow.values.mean(dim=(2, 3))
+        return self.flow_of(values, flow.arithmetic, Bits.INT16)
+
+    def node(self, name: str, sources: tuple[str, ...]) -> GlobalAvgPool:
+        """Describe the layer for the artifact."""
+        return GlobalAvgPool(
+            name=name, inputs=sources, scale=float(self.output_scale), zero=self.zero
+        )
+
+
+def _divided(total: Tensor, flow: Flow, node: GlobalAvgPool | AvgPool2d) -> Tensor:
+    """Turn sums over positions into codes."""
+    source = Signal((*flow.values.shape[2:], flow.values.shape[1]), flow.scale, flow.zero)
+    # One multiplier for all channels: give each the same.
+    codes = requantise(total.reshape(-1, 1), average_requantiser(node, source))
+    return codes.reshape(total.shape)
 
 
 class Flattening(nn.Module):
@@ -34,55 +112,8 @@ class Flattening(nn.Module):
 
     def forward(self, flow: Flow) -> Flow:
         """Flatten what flows in."""
-        values = flow.values.permute(0, 2, 3, 1).flatten(1)  # (N, H * W * C)
-        return Flow(values, flow.scale, flow.zero)
+        return flow.with_values(flow.values.permute(0, 2, 3, 1).flatten(1))  # (N, H * W * C)
 
-    def node(self, name: str, source: str) -> Flatten:
+    def node(self, name: str, sources: tuple[str, ...]) -> Flatten:
         """Describe the layer for the artifact."""
-        return Flatten(name=name, inputs=(source,))
-
-
-class GlobalAveraging(nn.Module):
-    """The average of each channel over all positions: (N, C, H, W) -> (N, C).
-
-    Its output has a range of its own: an average is smaller than what it averages.
-    """
-
-    output_scale: Tensor
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.register_buffer("output_scale", torch.tensor(1.0 / CODE_MAX, dtype=torch.float64))
-        self.bits: Bits | None = None
-
-    def run_at(self, bits: Bits | None) -> None:
-        """Choose plain float, None, or codes: those are of 16 bits at any precision."""
-        self.bits = bits
-
-    def set_range(self, greatest: float) -> None:
-        """Let the output codes reach `greatest`; the input is expected to follow a ReLU."""
-        self.output_scale.fill_(greatest / (CODE_MAX - CODE_MIN))
-
-    def forward(self, flow: Flow) -> Flow:
-        """Average over height and width."""
-        scale = float(self.output_scale)
-        if self.bits is None or self.training:
-            values = flow.values.mean(dim=(2, 3))
-            if self.bits is not None:
-                values = fake_quantise_activation(
-                    values, scale=scale, zero=CODE_MIN, bits=Bits.INT16
-                )
-            return Flow(values, scale, CODE_MIN)
-        total = (flow.values - flow.zero).sum(dim=(2, 3))
-        source = Signal((*flow.values.shape[2:], flow.values.shape[1]), flow.scale, flow.zero)
-        requantiser = average_requantiser(self.node("mean", "input"), source)
-        # One multiplier for all channels: give each the same.
-        return Flow(
-            requantise(total.reshape(-1, 1), requantiser).reshape(total.shape), scale, CODE_MIN
-        )
-
-    def node(self, name: str, source: str) -> GlobalAvgPool:
-        """Describe the layer for the artifact."""
-        return GlobalAvgPool(
-            name=name, inputs=(source,), scale=float(self.output_scale), zero=CODE_MIN
-        )
+        return Flatten(name=name, inputs=sources)

@@ -5,7 +5,8 @@ Cin / groups). Products and sums are computed in float64, which is exact because
 below 2^53: the constructor refuses a network where one could not.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
+from math import prod
 from typing import TypeVar
 
 import numpy as np
@@ -15,6 +16,9 @@ from numpy.typing import NDArray
 from adaptive.artifact import Artifact
 from adaptive.errors import ArtifactError
 from adaptive.graph import (
+    Add,
+    AvgPool2d,
+    Concat,
     Conv2d,
     Flatten,
     GlobalAvgPool,
@@ -26,14 +30,18 @@ from adaptive.graph import (
 )
 from adaptive.precision import Bits, Effort
 from adaptive.quantise import (
+    CODE_MAX,
+    CODE_MIN,
     EXACT_BELOW,
     Requantiser,
+    Rescaler,
     largest_sum,
     narrow_codes,
     narrow_weights,
 )
+from adaptive.shapes import padding_of
 
-Number = TypeVar("Number", np.int32, np.float64)
+Number = TypeVar("Number", np.int32, np.int64, np.float64)
 Codes = NDArray[np.int32]
 Floats = NDArray[np.float64]
 Pixels = NDArray[np.uint8]
@@ -58,11 +66,23 @@ class ReferenceEngine:
         # Narrower weights are views of one set; float64 copies of them are only this engine's way.
         self._weights: dict[tuple[str, Bits], Floats] = {}
         self._averages: dict[str, Requantiser] = {}
+        self._rescalers: dict[str, tuple[Rescaler, ...]] = {}
         for node in artifact.graph:
-            if isinstance(node, Conv2d | Linear):
+            try:
+                self._choose_integers(node)
+            except ValueError as error:
+                raise ArtifactError(f"artifact {artifact.name}: {node.name}: {error}") from error
+
+    def _choose_integers(self, node: Node) -> None:
+        """Choose the constants of one node; raises ValueError where no integers express it."""
+        read = [self.artifact.signals[name] for name in node.inputs]
+        match node:
+            case Conv2d() | Linear():
                 self._prepare(node)
-            elif isinstance(node, GlobalAvgPool):
-                self._averages[node.name] = self._average(node)
+            case GlobalAvgPool() | AvgPool2d():
+                self._averages[node.name] = average_requantiser(node, read[0])
+            case Add() | Concat():
+                self._rescalers[node.name] = rescalers(node, read)
 
     def _prepare(self, node: Switchable) -> None:
         """Cut the weights of each precision and bound their sums."""
@@ -70,19 +90,9 @@ class ReferenceEngine:
         bias = max(int(np.abs(r.bias).max()) for r in tensors.requantisers.values())
         bound = largest_sum(int(np.prod(tensors.weight.shape[1:]))) + bias
         if bound >= EXACT_BELOW:
-            raise ArtifactError(
-                f"artifact {self.artifact.name}: a sum of layer {node.name} could reach {bound}, "
-                f"expected below 2^53"
-            )
+            raise ValueError(f"a sum of the layer could reach {bound}, expected below 2^53")
         for bits in self.artifact.bits:
             self._weights[node.name, bits] = narrow_weights(tensors.weight, bits).astype(np.float64)
-
-    def _average(self, node: GlobalAvgPool) -> Requantiser:
-        """Choose the integers of one average."""
-        try:
-            return average_requantiser(node, self.artifact.signals[node.inputs[0]])
-        except ValueError as error:
-            raise ArtifactError(f"artifact {self.artifact.name}: {node.name}: {error}") from error
 
     def run(self, images: Pixels, effort: Effort) -> Codes:
         """Return the output codes of each image, shape (N, classes).
@@ -133,7 +143,7 @@ class ReferenceEngine:
         for node in self.artifact.graph:
             if node.name in stale or node.name not in signals or stale & set(node.inputs):
                 stale.add(node.name)
-                signals[node.name] = self._run_node(node, signals[node.inputs[0]], bits)
+                signals[node.name] = self._run_node(node, signals, bits)
         return bits
 
     def probabilities(self, images: Pixels, effort: Effort) -> Floats:
@@ -163,34 +173,88 @@ class ReferenceEngine:
                 f"expected uint8 of shape (N, {', '.join(map(str, shape))})"
             )
 
-    def _run_node(self, node: Node, codes: Codes, bits: dict[str, Bits]) -> Codes:
+    def _run_node(self, node: Node, signals: dict[str, Codes], bits: dict[str, Bits]) -> Codes:
         """Compute what one node writes."""
+        codes = signals[node.inputs[0]]
         match node:
             case Conv2d() | Linear():
                 return self._run_layer(node, codes, bits[node.name])
             case MaxPool2d():
-                view = windows(codes, node.kernel, node.stride)
+                padded = pad(codes, node, np.full(codes.shape[3], CODE_MIN, np.int32))
+                view = windows(padded, node.kernel, node.stride)
                 return np.asarray(view.max(axis=(4, 5)), dtype=np.int32)
-            case GlobalAvgPool():
-                zero = self.artifact.signals[node.inputs[0]].zero
-                total = (codes.astype(np.int64) - zero).sum(axis=(1, 2))
-                return self._averages[node.name].apply(total)
+            case GlobalAvgPool() | AvgPool2d():
+                return self._run_average(node, codes)
+            case Add():
+                return self._rescalers[node.name][0].apply(codes, signals[node.inputs[1]])
+            case Concat():
+                pairs = zip(self._rescalers[node.name], node.inputs, strict=True)
+                return np.concatenate([r.apply(signals[name]) for r, name in pairs], axis=3)
             case Flatten():
                 return codes.reshape(len(codes), -1)
+
+    def _run_average(self, node: GlobalAvgPool | AvgPool2d, codes: Codes) -> Codes:
+        """Sum over all positions or over each window, and divide."""
+        values = np.subtract(codes, self.artifact.signals[node.inputs[0]].zero, dtype=np.int64)
+        if isinstance(node, GlobalAvgPool):
+            return self._averages[node.name].apply(values.sum(axis=(1, 2)))
+        view = windows(values, node.kernel, node.stride)
+        return self._averages[node.name].apply(view.sum(axis=(4, 5)))
 
     def _run_layer(self, node: Switchable, codes: Codes, bits: Bits) -> Codes:
         """Compute a convolution or a linear layer at its bits."""
         zero = self.artifact.signals[node.inputs[0]].zero >> (16 - bits)
         values = (narrow_codes(codes, bits) - zero).astype(np.float64)
         weights = self._weights[node.name, bits]
-        total = values @ weights.T if isinstance(node, Linear) else convolve(values, weights, node)
+        if isinstance(node, Linear):
+            total = values @ weights.T
+        else:
+            total = convolve(values, weights, node, fill=_fill(node, bits, zero))
         return self.artifact.tensors[node.name].requantisers[bits].apply(total)
 
 
-def average_requantiser(node: GlobalAvgPool, source: Signal) -> Requantiser:
-    """Return the integers that turn the sum over all positions into 16-bit codes."""
-    ratio = source.scale / (source.shape[0] * source.shape[1] * node.scale)
-    return Requantiser.from_real(ratio, 0.0, bits=Bits.INT16, zero=node.zero, relu=False)
+def _fill(node: Conv2d, bits: Bits, zero: int) -> Floats | None:
+    """Return what padding counts as in each channel, or None for zero."""
+    return (narrow_codes(node.fill, bits) - zero).astype(np.float64) if node.fill else None
+
+
+def average_requantiser(node: GlobalAvgPool | AvgPool2d, source: Signal) -> Requantiser:
+    """Return the integers that turn a sum over positions into 16-bit codes.
+
+    Raises ValueError if there are none, or the sum could reach 2^53.
+    """
+    if isinstance(node, GlobalAvgPool):
+        area, scale, zero = prod(source.shape[:2]), node.scale, node.zero
+    else:
+        area, scale, zero = prod(node.kernel), source.scale, source.zero
+    if area * (CODE_MAX - CODE_MIN) >= EXACT_BELOW:
+        raise ValueError(f"averages {area} positions, expected a sum below 2^53")
+    ratio = source.scale / (area * scale)
+    return Requantiser.from_real(ratio, 0.0, bits=Bits.INT16, zero=zero, relu=False)
+
+
+def rescalers(node: Add | Concat, read: Sequence[Signal]) -> tuple[Rescaler, ...]:
+    """Return the integers of an addition, or of each part of a concatenation.
+
+    Raises ValueError if there are none.
+    """
+    sources = [(signal.scale, signal.zero) for signal in read]
+    parts = [sources] if isinstance(node, Add) else [[source] for source in sources]
+    return tuple(
+        Rescaler.from_scales(part, node.scale, zero=node.zero, relu=node.relu) for part in parts
+    )
+
+
+def pad(
+    values: NDArray[Number], node: Conv2d | MaxPool2d, fill: NDArray[Number]
+) -> NDArray[Number]:
+    """Surround (N, H, W, C) with a value for each channel, shape (C,)."""
+    (above, below), (left, right) = padding_of(node)
+    n, height, width, channels = values.shape
+    shape = (n, above + height + below, left + width + right, channels)
+    padded = np.broadcast_to(fill, shape).copy()
+    padded[:, above : above + height, left : left + width] = values
+    return padded
 
 
 def windows(
@@ -201,10 +265,14 @@ def windows(
     return view[:, :: stride[0], :: stride[1]]
 
 
-def convolve(values: Floats, weights: Floats, node: Conv2d) -> Floats:
-    """Convolve integers held as float64, exactly: (N, H, W, Cin) -> (N, H', W', Cout)."""
-    pad_h, pad_w = node.padding
-    padded = np.pad(values, ((0, 0), (pad_h, pad_h), (pad_w, pad_w), (0, 0)))
+def convolve(
+    values: Floats, weights: Floats, node: Conv2d, *, fill: Floats | None = None
+) -> Floats:
+    """Convolve integers held as float64, exactly: (N, H, W, Cin) -> (N, H', W', Cout).
+
+    Padding counts as zero, or as `fill`, shape (Cin,).
+    """
+    padded = pad(values, node, np.zeros(values.shape[3]) if fill is None else fill)
     view = windows(padded, node.kernel, node.stride)  # (N, H', W', Cin, kh, kw)
     n, h, w, channels = view.shape[:4]
     size = channels // node.groups

@@ -15,6 +15,7 @@ from adaptive.quantise import (
     INT32_MIN,
     WEIGHT_MAX,
     Requantiser,
+    Rescaler,
     code_range,
     largest_sum,
     narrow_codes,
@@ -213,3 +214,60 @@ def test_a_requantiser_that_could_go_wrong_cannot_exist(
     }
     with pytest.raises(ValueError, match=message):
         Requantiser(**(plain | changes))
+
+
+ZEROS = st.integers(-8, 7).map(lambda k: 4096 * k)
+CODES = st.integers(CODE_MIN, CODE_MAX)
+
+
+@given(
+    st.lists(st.tuples(st.floats(2.0**-30, 2.0**13), ZEROS, CODES), min_size=1, max_size=2),
+    ZEROS,
+    st.booleans(),
+)
+def test_a_rescaled_sum_is_close_to_the_real_one_and_stays_in_int32(
+    signals: list[tuple[float, int, int]], zero: int, relu: bool
+) -> None:
+    r = Rescaler.from_scales([(s, z) for s, z, _ in signals], 1.0, zero=zero, relu=relu)
+    parts = [m * (c - z) for m, (_, z, c) in zip(r.multipliers, signals, strict=True)]
+    total = sum(parts) + ((1 << r.shift) >> 1)
+    assert -(2**31) <= total < 2**31
+    assert all(-(2**31) <= part < 2**31 for part in parts)
+    real = sum(s * (c - z) for s, z, c in signals)
+    error = 1 + 2.0**-14 * sum(abs(s * (c - z)) for s, z, c in signals)
+    # A share too small for the multipliers is lost beside the greatest one.
+    error += 65407 * 2.0 ** (-r.shift - 1) * len(signals)
+    out = int(r.apply(*(c for _, _, c in signals)))
+    assert min(max(real - error + zero, zero if relu else CODE_MIN), CODE_MAX) <= out + 1e-6
+    assert max(min(real + error + zero, CODE_MAX), zero if relu else CODE_MIN) >= out - 1e-6
+
+
+@given(st.lists(CODES, min_size=1, max_size=20), ZEROS)
+def test_rescaling_to_the_same_scale_changes_nothing(codes: list[int], zero: int) -> None:
+    r = Rescaler.from_scales([(0.3, zero)], 0.3, zero=zero, relu=False)
+    assert r.apply(codes).tolist() == codes
+
+
+def test_a_sum_of_equal_scales_is_the_sum() -> None:
+    r = Rescaler.from_scales([(0.5, 0), (0.5, CODE_MIN)], 0.5, zero=0, relu=False)
+    assert r.apply([-5, 7, 20_000], [CODE_MIN + 3, CODE_MIN, 0]).tolist() == [-2, 7, CODE_MAX]
+
+
+def test_halves_are_rounded_up_and_a_relu_stops_at_the_zero_point() -> None:
+    r = Rescaler.from_scales([(1.0, 0)], 2.0, zero=4096, relu=True)
+    assert (r.apply([1, 2, 3, -1, -2, -9]) - 4096).tolist() == [1, 1, 2, 0, 0, 0]
+
+
+@pytest.mark.parametrize(
+    ("sources", "message"),
+    [
+        ([], "0 signals, expected one or two"),
+        ([(1.0, 0)] * 3, "3 signals, expected one or two"),
+        ([(1e5, 0)], "scale ratio is 100000.0, expected at most 16384"),
+    ],
+)
+def test_scales_no_integers_express_are_refused(
+    sources: list[tuple[float, int]], message: str
+) -> None:
+    with pytest.raises(ValueError, match=message):
+        Rescaler.from_scales(sources, 1.0, zero=0, relu=False)

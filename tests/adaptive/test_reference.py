@@ -8,12 +8,23 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from networks import small_artifact, small_images
+from networks import random_tensors, small_artifact, small_images
 
 from adaptive.artifact import Artifact
 from adaptive.engine.reference import ReferenceEngine, convolve, softmax
 from adaptive.errors import ArtifactError
-from adaptive.graph import Conv2d, Flatten, LayerTensors, Linear, Signal
+from adaptive.graph import (
+    Add,
+    AvgPool2d,
+    Concat,
+    Conv2d,
+    Flatten,
+    GlobalAvgPool,
+    LayerTensors,
+    Linear,
+    MaxPool2d,
+    Signal,
+)
 from adaptive.precision import Bits, Effort, PrecisionPlan, all_plans
 from adaptive.quantise import (
     CODE_MAX,
@@ -24,6 +35,7 @@ from adaptive.quantise import (
     narrow_codes,
     narrow_weights,
 )
+from adaptive.shapes import infer_signals
 
 ARTIFACT = small_artifact()
 ENGINE = ReferenceEngine(ARTIFACT)
@@ -176,6 +188,101 @@ def test_an_effort_not_carried_is_refused() -> None:
         ENGINE.run(small_images(1), uniform(Bits.INT4))
 
 
+def branched() -> Artifact:
+    """Build a network with a node of each kind that has no weights, and padding of both kinds."""
+    first = ARTIFACT.graph[0]
+    assert isinstance(first, Conv2d)
+    stem = msgspec.structs.replace(
+        first, channels=2, padding=(1, 0), padding_after=(0, 2), fill=(-3000, 17), scale=1e-5
+    )
+    both = {"scale": 2e-5, "zero": -4096}
+    graph = (
+        stem,
+        MaxPool2d(
+            name="pool", inputs=("stem",), kernel=(3, 3), stride=(1, 1), padding=(1, 1),
+            padding_after=(1, 0),
+        ),
+        Add(name="add", inputs=("stem", "input_part"), relu=True, **both),
+        Concat(name="both", inputs=("add", "stem"), relu=False, scale=9e-6, zero=-32768),
+        AvgPool2d(name="mean2", inputs=("both",), kernel=(2, 3), stride=(1, 2)),
+        GlobalAvgPool(name="mean", inputs=("mean2",), scale=8e-5, zero=-32768),
+        msgspec.structs.replace(ARTIFACT.graph[-1], inputs=("mean",)),
+    )  # fmt: skip
+    part = Conv2d(
+        name="input_part", inputs=("input",), channels=2, kernel=(2, 1), stride=(1, 1),
+        padding=(0, 0), padding_after=(1, 0), groups=1, scale=3e-5, zero=0, relu=False,
+    )  # fmt: skip
+    graph = (part, *graph)
+    signals = infer_signals(ARTIFACT.source, graph)
+    rng = np.random.default_rng(3)
+    tensors = {
+        node.name: random_tensors(node, signals[node.inputs[0]], rng, head=node.name == "head")
+        for node in graph
+        if isinstance(node, Conv2d | Linear)
+    }
+    return replace(ARTIFACT, graph=graph, tensors=tensors, measured=())
+
+
+BRANCHED = branched()
+TRACE = ReferenceEngine(BRANCHED).trace(
+    small_images(3), Effort(PrecisionPlan.uniform(BRANCHED.layers, Bits.INT8))
+)
+
+
+def test_padding_with_codes_is_an_image_with_a_border_of_them() -> None:
+    node = BRANCHED.graph[1]
+    assert isinstance(node, Conv2d)
+    bordered = np.empty((3, 8, 8, 2))
+    bordered[:] = node.fill
+    bordered[:, 1:7, 0:6] = (small_images(3).astype(float) - 128) * 256
+    plain = msgspec.structs.replace(node, padding=(0, 0), padding_after=(0, 0), fill=())
+    values = narrow_codes(bordered.astype(np.int64), Bits.INT8) + 128
+    tensors = BRANCHED.tensors["stem"]
+    weights = narrow_weights(tensors.weight, Bits.INT8)
+    total = convolve(values.astype(float), weights.astype(float), plain)
+    expected = tensors.requantisers[Bits.INT8].apply(total)
+    np.testing.assert_array_equal(TRACE["stem"], expected)
+
+
+def test_padding_is_never_the_greatest() -> None:
+    stem, pool = TRACE["stem"], TRACE["pool"]
+    assert pool.shape == (3, 7, 6, 2)
+    for n, y, x, c in np.ndindex(pool.shape):
+        window = stem[n, max(y - 1, 0) : y + 2, max(x - 1, 0) : x + 2, c]
+        assert pool[n, y, x, c] == window.max()
+
+
+def test_a_sum_is_the_rounded_real_sum_within_two_codes() -> None:
+    real = 1e-5 * (TRACE["stem"] + 32768) + 3e-5 * TRACE["input_part"]
+    expected = np.clip(np.floor(real / 2e-5 + 0.5) - 4096, -4096, CODE_MAX)
+    assert np.abs(TRACE["add"] - expected).max() <= 2
+    assert np.unique(TRACE["add"]).size > 50
+    assert TRACE["add"].min() == -4096
+
+
+def test_parts_of_a_concatenation_are_brought_to_its_scale_in_order() -> None:
+    real = np.concatenate([2e-5 * (TRACE["add"] + 4096), 1e-5 * (TRACE["stem"] + 32768)], axis=3)
+    expected = np.clip(np.floor(real / 9e-6 + 0.5) - 32768, CODE_MIN, CODE_MAX)
+    assert np.abs(TRACE["both"] - expected).max() <= 2
+
+
+def test_averages_of_windows_are_rounded_means() -> None:
+    codes = TRACE["both"].astype(np.int64)
+    assert TRACE["mean2"].shape == (3, 5, 2, 4)
+    for n, y, x, c in np.ndindex(TRACE["mean2"].shape):
+        mean = (codes[n, y : y + 2, 2 * x : 2 * x + 3, c] + 32768).sum() / 6
+        assert abs(TRACE["mean2"][n, y, x, c] - (mean - 32768)) < 0.5 + 1e-4
+
+
+def test_a_sum_of_signals_too_far_apart_is_refused() -> None:
+    graph = tuple(
+        msgspec.structs.replace(node, scale=1e-12) if node.name == "add" else node
+        for node in BRANCHED.graph
+    )
+    with pytest.raises(ArtifactError, match="artifact small: add: scale ratio"):
+        ReferenceEngine(replace(BRANCHED, graph=graph))
+
+
 def wide(terms: int, bias: int) -> Artifact:
     """Build a network whose one linear layer has this many inputs."""
     graph = (
@@ -201,7 +308,7 @@ def wide(terms: int, bias: int) -> Artifact:
 def test_a_network_whose_sums_could_lose_bits_is_refused() -> None:
     assert 65407 * WEIGHT_MAX * 1000 + 2**51 < EXACT_BELOW
     ReferenceEngine(wide(1000, 2**51))
-    with pytest.raises(ArtifactError, match="layer head could reach"):
+    with pytest.raises(ArtifactError, match="head: a sum of the layer could reach"):
         ReferenceEngine(wide(4 * 2**20, 2**51))
 
 

@@ -15,6 +15,7 @@ from models.export import export_network, load_network, measure
 from models.layers import SwitchableConv2d, SwitchableLinear
 from models.network import SwitchableNetwork, chain
 from models.pooling import Flattening, MaxPooling
+from models.window import square, tiles
 from models.zoo.digits import digits_network
 
 DIGITS = load_artifact("digits")
@@ -54,9 +55,9 @@ def strided_network() -> SwitchableNetwork:
     network = SwitchableNetwork(
         (6, 6, 2),
         chain(
-            ("conv", SwitchableConv2d(2, 6, kernel=3, stride=2, groups=2)),
-            ("signed", SwitchableConv2d(6, 4, kernel=1, relu=False)),
-            ("pool", MaxPooling(2)),
+            ("conv", SwitchableConv2d(2, 6, window=square(3, stride=2), groups=2)),
+            ("signed", SwitchableConv2d(6, 4, window=square(1), relu=False)),
+            ("pool", MaxPooling(tiles(2))),
             ("flat", Flattening()),
             ("hidden", SwitchableLinear(4, 5, relu=True)),
             ("head", SwitchableLinear(5, 4, is_head=True)),

@@ -5,6 +5,7 @@ from adaptive.precision import Bits, PrecisionPlan
 from models.layers import SwitchableConv2d, SwitchableLinear
 from models.network import SwitchableNetwork, chain
 from models.pooling import Flattening, GlobalAveraging, MaxPooling
+from models.window import square, tiles
 from models.zoo.digits import digits_network
 
 
@@ -69,7 +70,7 @@ def test_flattening_puts_channels_fastest_as_the_engine_does() -> None:
     net = SwitchableNetwork(
         (4, 4, 2),
         chain(
-            ("pool", MaxPooling(2)),
+            ("pool", MaxPooling(tiles(2))),
             ("flat", Flattening()),
             ("head", SwitchableLinear(8, 3, is_head=True)),
         ),
@@ -87,10 +88,10 @@ def test_a_network_is_saved_as_plain_tensors() -> None:
 
 
 def test_layers_describe_themselves() -> None:
-    conv = SwitchableConv2d(4, 8, kernel=3, stride=2, groups=2)
+    conv = SwitchableConv2d(4, 8, window=square(3, stride=2), groups=2)
     conv.set_range(2.0)
-    node = conv.node("conv", "input")
+    node = conv.node("conv", ("input",))
     assert (node.padding, node.groups, node.scale) == ((1, 1), 2, 2.0 / 65407)
     average = GlobalAveraging()
     average.set_range(1.0)
-    assert average.node("mean", "conv").scale == 1.0 / 65407
+    assert average.node("mean", ("conv",)).scale == 1.0 / 65407

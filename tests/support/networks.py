@@ -11,13 +11,13 @@ from adaptive.graph import (
     MaxPool2d,
     Node,
     Signal,
-    infer_signals,
     weight_shape,
 )
 from adaptive.labels import LabelTree
 from adaptive.measured import MeasuredEffort
 from adaptive.precision import Bits, Effort, PrecisionPlan
 from adaptive.quantise import WEIGHT_MAX, Requantiser
+from adaptive.shapes import infer_signals
 
 BITS = (Bits.INT16, Bits.INT8)
 TREE = LabelTree(

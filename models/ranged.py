@@ -1,0 +1,54 @@
+"""What layers share whose output codes have a range of their own."""
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from adaptive.precision import Bits
+from adaptive.quantise import CODE_MAX, CODE_MIN
+from models.fake_quant import fake_quantise_activation
+from models.flow import Arithmetic, Flow
+
+
+class Ranged(nn.Module):
+    """A layer that writes codes on a scale of its own.
+
+    Parameters
+    ----------
+    relu
+        Clamp the output at zero.
+    signed
+        Whether outputs may be negative; those that may not use every code above zero.
+    ceiling
+        Greatest output, as of a ReLU6. Codes saturate at the end of the range, which is never
+        set above it; so a network loaded from an artifact needs it no more.
+    """
+
+    output_scale: Tensor
+
+    def __init__(self, *, relu: bool, signed: bool, ceiling: float | None = None) -> None:
+        super().__init__()
+        self.register_buffer("output_scale", torch.tensor(1.0 / CODE_MAX, dtype=torch.float64))
+        self.relu, self.signed, self.ceiling = relu, signed, ceiling
+
+    @property
+    def zero(self) -> int:
+        """Zero point of the output: the least code where nothing is negative."""
+        return 0 if self.signed else CODE_MIN
+
+    def set_range(self, greatest: float) -> None:
+        """Let the output codes reach a magnitude of `greatest`."""
+        reach = greatest if self.ceiling is None else min(greatest, self.ceiling)
+        self.output_scale.fill_(reach / (CODE_MAX - self.zero))
+
+    def flow_of(self, values: Tensor, arithmetic: Arithmetic, bits: Bits) -> Flow:
+        """Clamp values, round them to b bits in a fake pass, and say what they mean."""
+        scale = float(self.output_scale)
+        if arithmetic is Arithmetic.FAKE:
+            values = fake_quantise_activation(
+                values, scale=scale, zero=self.zero, bits=bits, relu=self.relu
+            )
+        elif arithmetic is Arithmetic.FLOAT:
+            values = functional.relu(values) if self.relu else values
+            values = values if self.ceiling is None else values.clamp(max=self.ceiling)
+        return Flow(values, scale, self.zero, arithmetic)
