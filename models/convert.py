@@ -1,0 +1,61 @@
+"""From any float network of the usual layers to its switchable twin.
+
+A network is traced with `torch.fx`. Known are: convolutions and linear layers, each with a batch
+norm after it, which is folded; ReLU, and ReLU6, which becomes a ReLU whose codes saturate at 6 or
+at the greatest value calibrated, whichever is less; sums of two; concatenation of channels;
+largest and average pooling; averages over all positions; flattening; zero padding before a
+convolution. Dropout and identities go. Anything else is refused by name.
+"""
+
+import copy
+
+import torch
+from torch import fx, nn
+from torch.fx.passes.shape_prop import ShapeProp
+
+from adaptive.errors import ConfigError
+from adaptive.precision import Bits
+from models.fold import Normalisation
+from models.layers import BIT_LIST
+from models.network import SwitchableNetwork
+from models.walk import Walker
+
+
+def convert(
+    network: nn.Module,
+    input_shape: tuple[int, int, int],
+    *,
+    bit_list: tuple[Bits, ...] = BIT_LIST,
+    normalisation: Normalisation | None = None,
+) -> SwitchableNetwork:
+    """Turn a float network into its switchable twin, in evaluation mode, not yet calibrated.
+
+    Parameters
+    ----------
+    network
+        Reads images (N, C, H, W) and returns logits (N, classes). It is left as it was.
+    input_shape
+        (H, W, C) of an image.
+    bit_list
+        Precisions of every layer, widest first.
+    normalisation
+        What the network's input was, if not pixels / 255. It is folded into the convolutions that
+        read the image; their padding then counts as the mean.
+
+    Raises
+    ------
+    ConfigError
+        Naming the node that cannot be converted, and why.
+    """
+    network = copy.deepcopy(network).eval().cpu()
+    height, width, channels = input_shape
+    try:
+        traced = fx.symbolic_trace(network)
+        traced.graph.eliminate_dead_code()
+        ShapeProp(traced).propagate(torch.zeros(1, channels, height, width))
+    # A tracer runs the network's own code, which may raise anything.
+    except Exception as error:
+        line = " ".join(str(error).split())
+        raise ConfigError(f"network cannot be traced on {input_shape} images: {line}") from error
+    steps = Walker(traced, bit_list, normalisation).steps()
+    return SwitchableNetwork(input_shape, steps).eval()
