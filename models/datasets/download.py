@@ -111,6 +111,7 @@ def _copy(
 def _failure(source: Source, partial: Path, error: Exception) -> str:
     """Say in one line what went wrong and what is left."""
     if isinstance(error, urllib.error.HTTPError):
+        error.close()  # it holds the connection
         reason = f"the server answers {error.code} {error.reason}"
     else:
         reason = str(getattr(error, "reason", None) or error) or type(error).__name__

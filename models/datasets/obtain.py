@@ -37,6 +37,12 @@ class Download:
         if not self.sources or (self.members and len(self.sources) != 1):
             raise ValueError(f"sources is {self.sources}, expected some, or one archive")
 
+    def complete(self, data_dir: Path) -> bool:
+        """Tell whether every file is in its place, in whichever form the readers accept."""
+        names = self.members or tuple(source.name.removesuffix(".gz") for source in self.sources)
+        places = [data_dir / self.folder / name for name in names]
+        return all(p.exists() or p.with_name(f"{p.name}.gz").exists() for p in places)
+
     def get(self, data_dir: Path, *, progress: Progress) -> None:
         """Fetch what is missing.
 

@@ -7,6 +7,7 @@ of this module, so that no function of numpy or Python is ever called on its beh
 
 import io
 import pickle
+import struct
 from collections.abc import Callable
 from pathlib import Path
 
@@ -139,7 +140,7 @@ def read_pickle(path: Path, *, obtain: str) -> dict[bytes, object]:
     # What the many operations of a damaged pickle raise; here each means the same.
     except (
         pickle.UnpicklingError, EOFError, ValueError, TypeError, LookupError, AttributeError,
-        MemoryError, OverflowError, RecursionError, ImportError, AssertionError,
+        MemoryError, OverflowError, RecursionError, ImportError, AssertionError, struct.error,
     ) as error:  # fmt: skip
         reason = " ".join(str(error).split()) or type(error).__name__
         raise ConfigError(

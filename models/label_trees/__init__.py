@@ -1,0 +1,1 @@
+"""Label trees that come with the product, one YAML file for each data set."""
