@@ -87,9 +87,7 @@ class Builder:
         return self.inv(a) if b == ONE else self._add(Kind.XOR2, (a, b))
 
     def mux(self, low: int, high: int, select: int) -> int:
-        """Return `high` where `select` is 1, else `low`; a constant 0 becomes an AND."""
-        if low == ZERO:
-            return self.both(high, select)
+        """Return `high` where `select` is 1, else `low`: nets, not constants."""
         return self._add(Kind.MUX2, (low, high, select))
 
     def full_adder(self, a: int, b: int, c: int) -> tuple[int, int]:

@@ -57,7 +57,8 @@ class Technology:
         Largest difference between rails that a crossing without level shifter may bridge [V].
     area_overhead
         Share of area that rows on two rails cost; charged on switched capacitance and on leakage
-        of the row-assigned circuit, not of the baselines.
+        of the row-assigned circuit (all of it, though only wires grow), not on crossings, whose
+        number it does not change, nor on the baselines.
 
     Raises
     ------

@@ -36,7 +36,7 @@ def multiplier(*, bits: int = 16, reduction: Reduction = Reduction.TREE) -> Netl
     left, right, _ = _operands(b, bits)
     columns = _partial_products(b, left, right, extend_to=2 * bits)
     total = _sum_columns(b, columns, reduction)
-    return b.finish({"product": [b.register(_driven(b, net, left[0])) for net in total]})
+    return b.finish({"product": [b.register(net) for net in total]})
 
 
 def multiply_accumulate(*, bits: int = 16, reduction: Reduction = Reduction.TREE) -> Netlist:
@@ -219,11 +219,3 @@ def _shifter(b: Builder, word: list[int], count: Sequence[int], op: Sequence[int
         ahead = moved[1 << stage :] + [sign] * (1 << stage)
         moved = [b.mux(here, there, select) for here, there in zip(moved, ahead, strict=True)]
     return [b.mux(mirrored, bit, right) for bit, mirrored in zip(moved, moved[::-1], strict=True)]
-
-
-def _driven(b: Builder, net: int, any_net: int) -> int:
-    """Return a net even for a constant, which a gate then ties to its value."""
-    if net not in (ZERO, ONE):
-        return net
-    never = b.nor(any_net, b.inv(any_net))
-    return never if net == ZERO else b.inv(never)

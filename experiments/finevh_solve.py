@@ -15,6 +15,7 @@ from dvfs.row_optimum import MOST_ROWS, find_optimum, lower_bound_w
 from dvfs.row_search import Assignment, assign_rows
 from dvfs.row_table import RowPoint, RowTable
 from experiments.finevh_circuits import CIRCUITS, Circuit, build_circuit, load_technology
+from experiments.finevh_exact import prove_optimum
 
 RAIL_RULES = ("banded", "tracking")
 
@@ -53,6 +54,8 @@ class FineVhConfig:
     rails: tuple[str, ...]
     rows: tuple[int, ...]
     exact_rows: int
+    proven_rows: int
+    proof_limit_s: float
     highest_v: float
     slowest: float
     bands: int
@@ -106,7 +109,8 @@ def study(config: FineVhConfig) -> pd.DataFrame:
 
     Columns: circuit, bits, swing, placement, rails, rows, clock (share of the fastest),
     frequency_hz, high_v, low_v, ideal_v, low_rows (joined by dots), n_low, the powers ideal_w,
-    finevh_w, bound_w (the optimum where `exact`), hopping_w, dithering_w and crossing_w.
+    finevh_w (of the heuristic), best_w (the optimum where `proven`, else a bound below it),
+    linear_w (the linear programme's bound), hopping_w, dithering_w and crossing_w.
     """
     technology = load_technology(temp_degc=config.temp_degc, area_overhead=config.area_overhead)
     found: list[dict[str, object]] = []
@@ -208,21 +212,24 @@ def _baselines(
 
 def _solve(problem: RowProblem, config: FineVhConfig) -> dict[str, object]:
     found = assign_rows(problem, seed=config.seed, restarts=config.restarts)
-    exact = problem.n_rows <= config.exact_rows
+    best_w, proven = _best(problem, found, config)
     return {
         "finevh_w": found.power_w,
-        "bound_w": _best(problem, found, exact=exact),
-        "exact": exact,
+        "best_w": best_w,
+        "proven": proven,
+        "linear_w": lower_bound_w(problem, start=found),
         "n_low": int(found.low.sum()),
         "low_rows": ".".join(str(index) for index in np.flatnonzero(found.low)),
         "crossing_w": float(found.low @ problem.crossing_w @ ~found.low),
     }
 
 
-def _best(problem: RowProblem, found: Assignment, *, exact: bool) -> float:
-    if exact:
-        return find_optimum(problem, start=found).power_w
-    return lower_bound_w(problem, start=found)
+def _best(problem: RowProblem, found: Assignment, config: FineVhConfig) -> tuple[float, bool]:
+    if problem.n_rows <= config.exact_rows:
+        return find_optimum(problem, start=found).power_w, True
+    if problem.n_rows <= config.proven_rows:
+        return prove_optimum(problem, limit_s=config.proof_limit_s)
+    return lower_bound_w(problem, start=found), False
 
 
 def row_tables(

@@ -3,7 +3,8 @@
 ``python -m experiments.finevh_study [--config FILE] [--json] [--out FOLDER]``. Generated circuits
 are placed in rows; at each clock every row is tied to one of two rails so that the longest path
 still meets the clock. Up to 20 rows the optimum is computed too, beyond a lower bound. The short
-run takes about a minute; ``--config experiments/finevh_full.yaml`` takes some.
+run takes about a minute; ``--config experiments/finevh_full.yaml`` takes a quarter of an hour and
+proves optima up to 30 rows.
 
 Savings are against *ideal* DVFS, one continuous voltage that meets the clock exactly, and are
 negative where row-level rails draw more. ``swing`` says whether a gate on the high rail that a low
@@ -29,7 +30,7 @@ _TABLE = {
     "saving": "saved, mean [%]",
     "saving_most": "saved, best clock [%]",
     "gap": "gap to optimum [%]",
-    "bound_gap": "gap to bound [%]",
+    "linear_gap": "gap to linear bound [%]",
     "low": "rows low [%]",
     "crossing": "crossing leakage [%]",
     "over_hopping": "saved against hopping [%]",
@@ -39,12 +40,11 @@ _TABLE = {
 
 def with_percent(rows: pd.DataFrame) -> pd.DataFrame:
     """Return a study's rows with savings, gaps and shares in per cent."""
-    gap = 100.0 * (rows["finevh_w"] / rows["bound_w"] - 1.0)
     return rows.assign(
         saving=100.0 * (1.0 - rows["finevh_w"] / rows["ideal_w"]),
         saving_most=100.0 * (1.0 - rows["finevh_w"] / rows["ideal_w"]),
-        gap=gap.where(rows["exact"]),
-        bound_gap=gap.where(~rows["exact"]),
+        gap=100.0 * (rows["finevh_w"] / rows["best_w"] - 1.0),
+        linear_gap=100.0 * (rows["finevh_w"] / rows["linear_w"] - 1.0),
         low=100.0 * rows["n_low"] / rows["rows"],
         crossing=100.0 * rows["crossing_w"] / rows["finevh_w"],
         over_hopping=100.0 * (1.0 - rows["finevh_w"] / rows["hopping_w"]),
@@ -58,8 +58,11 @@ def metrics(config: FineVhConfig) -> list[Metric]:
 
 
 def study_metrics(config: FineVhConfig, rows: pd.DataFrame) -> list[Metric]:
-    """Return the largest gap to the optimum and the mean savings of a study's rows.
+    """Return the largest gaps to the optimum and the mean savings of a study's rows.
 
+    ``finevh_gap_percent`` is over the row counts whose optima are listed exactly,
+    ``finevh_gap_beyond_percent`` over the larger ones: to the optimum where an integer programme
+    proved it, else to a lower bound.
     The savings are means over circuits, in their widest mode, and clocks, in the headline's case;
     ``finevh_saving_swing_percent`` is the same with low swings slowing high gates, where studied,
     and ``finevh_saving_best_percent`` the best of every case, circuit, row count and clock.
@@ -68,11 +71,15 @@ def study_metrics(config: FineVhConfig, rows: pd.DataFrame) -> list[Metric]:
     """
     percent = with_percent(rows)
     case = headline_rows(config, percent)
+    listed = percent["rows"] <= config.exact_rows
     found = [
-        Metric("finevh_gap_percent", float(percent["gap"].max()), "%"),
+        Metric("finevh_gap_percent", float(percent["gap"][listed].max()), "%"),
         Metric("finevh_saving_percent", _mean_saving(case), "%"),
         Metric("finevh_saving_best_percent", float(percent["saving"].max()), "%"),
     ]
+    if not listed.all():
+        beyond = float(percent["gap"][~listed].max())
+        found.append(Metric("finevh_gap_beyond_percent", beyond, "%"))
     other = percent[percent["swing"] & _matches(percent, config)]
     if len(other):
         found.append(Metric("finevh_saving_swing_percent", _mean_saving(other), "%"))
@@ -98,7 +105,7 @@ def _mean_saving(rows: pd.DataFrame) -> float:
 
 def tabulate(rows: pd.DataFrame) -> pd.DataFrame:
     """Return one row for each circuit, mode, case and row count: means over the clocks."""
-    how = dict.fromkeys(_TABLE, "mean") | dict.fromkeys(("saving_most", "gap", "bound_gap"), "max")
+    how = dict.fromkeys(_TABLE, "mean") | dict.fromkeys(("saving_most", "gap", "linear_gap"), "max")
     table = with_percent(rows).groupby([*_CASE, "rows"]).agg(how).reset_index()
     return table.rename(columns=_TABLE).round(2)
 
