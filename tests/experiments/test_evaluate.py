@@ -1,16 +1,21 @@
 import argparse
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
-from networks import small_artifact
+from datasets import IDS, write_imagenet
+from networks import TREE, random_tensors, small_artifact
 
 from adaptive.artifact import load_artifact, save_artifact
 from adaptive.engine.reference import ReferenceEngine
 from adaptive.errors import ArtifactError, ConfigError
-from adaptive.precision import Bits, Effort, PrecisionPlan
+from adaptive.graph import GlobalAvgPool, Linear, Signal
+from adaptive.labels import LabelTree
+from adaptive.precision import Bits, Effort, PrecisionPlan, random_plans
 from adaptive.proportion import wilson_interval
+from adaptive.shapes import infer_signals
 from experiments.commands import evaluate
 from models.data import load_digits
 
@@ -38,7 +43,8 @@ def test_one_row_a_level_with_what_the_engine_answers(capsys: pytest.CaptureFixt
     low, high = wilson_interval(right, 360)
     assert leaf == {
         "artifact": "digits", "plan": "all-8", "level": "leaf", "accuracy": right / 360,
-        "low": low, "high": high, "n": 360,
+        "low": low, "high": high, "mapped": right / 360, "mapped_low": low, "mapped_high": high,
+        "n": 360,
     }  # fmt: skip
     assert shape["level"] == "shape"
 
@@ -106,6 +112,85 @@ def test_a_network_for_other_images_is_refused(tmp_path: Path) -> None:
     save_artifact(small_artifact(), path)
     with pytest.raises(ArtifactError, match="reads images"):
         call("--artifact", str(path))
+
+
+def test_mapped_answers_are_the_nodes_above_the_best_leaf(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    call("--json")
+    shape = rows(capsys)[1]
+    data, tree = load_digits("test"), DIGITS.labels
+    effort = Effort(PrecisionPlan.uniform(DIGITS.layers, Bits.INT16))
+    p = ReferenceEngine(DIGITS).probabilities(data.images, effort)
+    above = tree.ancestors("shape")
+    mapped = int((above[p.argmax(axis=1)] == above[data.labels]).sum())
+    assert shape["accuracy"] == tree.correct(p, data.labels, level="shape").mean()
+    assert shape["mapped"] == mapped / 360
+    assert (shape["mapped_low"], shape["mapped_high"]) == wilson_interval(mapped, 360)
+
+
+def test_both_ways_upward_can_differ() -> None:
+    tally = evaluate._Tally(TREE)
+    # The best leaf is c, though a and b together are likelier; the truth is b, then d.
+    tally.add(np.array([[0.3, 0.3, 0.4, 0.0]] * 2), np.array([1, 3]))
+    tally.add(np.array([[0.9, 0.1, 0.0, 0.0]]), np.array([0]))
+    assert tally.marginalised == {"leaf": 1, "group": 2}
+    assert tally.mapped == {"leaf": 1, "group": 2}
+    tally.add(np.array([[0.3, 0.3, 0.4, 0.0]]), np.array([2]))
+    assert tally.marginalised == {"leaf": 2, "group": 2}
+    assert tally.mapped == {"leaf": 2, "group": 3}
+
+
+def saved(tmp_path: Path, **changes: object) -> str:
+    save_artifact(replace(small_artifact(), **changes), tmp_path / "small.npz")  # type: ignore[arg-type]
+    return str(tmp_path / "small.npz")
+
+
+def test_the_artifact_names_its_data_set_and_dataset_overrides_it(tmp_path: Path) -> None:
+    path = saved(tmp_path, provenance={"dataset": "CIFAR-10 (Krizhevsky 2009)"})
+    with pytest.raises(ConfigError, match="test_batch: No such file"):
+        call("--artifact", path, "--data-dir", str(tmp_path))
+    with pytest.raises(ConfigError, match=r"t10k-images-idx3-ubyte\.gz: No such file"):
+        call("--artifact", path, "--data-dir", str(tmp_path), "--dataset", "mnist")
+
+
+def test_an_unknown_data_set_is_refused_with_a_way_out(tmp_path: Path) -> None:
+    path = saved(tmp_path, provenance={"dataset": "holiday pictures"})
+    with pytest.raises(ArtifactError, match=r"expected one of digits.*choose with --dataset"):
+        call("--artifact", path)
+
+
+def test_photographs_are_read_from_folders_batch_by_batch(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write_imagenet(tmp_path)
+    graph = (
+        GlobalAvgPool(name="mean", inputs=("input",), scale=1 / 65280, zero=-32768),
+        Linear(name="head", inputs=("mean",), features=3, scale=16 / 65407, zero=0, relu=False),
+    )
+    source = Signal((224, 224, 3), 1 / 65280, -32768)
+    rng = np.random.default_rng(0)
+    signals = infer_signals(source, graph)
+    head = random_tensors(graph[1], signals["mean"], rng, head=True)
+    ids = tuple(sorted(IDS))
+    tree = LabelTree(ids, ("leaf", "group"), (("fish",), ("fish",), ()))
+    path = saved(
+        tmp_path, source=source, graph=graph, tensors={"head": head}, labels=tree, measured=(),
+        provenance={"dataset": "ImageNet"},
+    )  # fmt: skip
+    monkeypatch.setattr(evaluate, "BATCH_PIXELS", 2 * 224 * 224)
+    assert call("--artifact", path, "--data-dir", str(tmp_path), "--json") == 0
+    assert [(row["level"], row["n"]) for row in rows(capsys)] == [("leaf", 9), ("group", 9)]
+
+
+def test_the_size_of_batches_changes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    data = load_digits("test")
+    efforts = [Effort(plan) for plan in random_plans(DIGITS.layers, 2, seed=0)]
+    whole = evaluate.evaluate(DIGITS, efforts, data)
+    shares: list[float] = []
+    monkeypatch.setattr(evaluate, "BATCH_PIXELS", 100 * 64)
+    assert evaluate.evaluate(DIGITS, efforts, data, progress=shares.append) == whole
+    assert shares == [100 / 360, 200 / 360, 300 / 360, 1.0]
 
 
 def test_a_missing_artifact_is_named() -> None:
