@@ -7,6 +7,7 @@ as how far off such a board file can be, not as the accuracy of the model behind
 
 import argparse
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
@@ -14,14 +15,11 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from adaptive.config import load_board
-from adaptive.plant import Plant
+from adaptive.response import respond, settled
 from dvfs.opp import Opp
 from experiments.metric import Metric
 from experiments.report import write_report
 from experiments.study_config import print_metrics, read_config
-from thermal.discretise import discretise
-from thermal.headroom import settle
-from thermal.network import Vector
 
 _STEP_S = 0.05
 
@@ -123,25 +121,21 @@ def _predict_degc(seen: Temperature) -> float:
     plant = load_board(seen.board)
     island = plant.cluster(seen.cluster).island
     opp = plant.islands.named(island).table.at_most(seen.frequency_hz)
-    temps = _settled(plant, {island: opp}, {seen.cluster: seen.before}, seen.ambient_degc)
-    model = discretise(plant.network, _STEP_S)
-    for _ in range(round(seen.after_s / _STEP_S)):
-        power = plant.node_power_w({island: opp}, {seen.cluster: seen.utilisation}, temps)
-        temps = model.step(temps, power, seen.ambient_degc)
-    return float(plant.junctions(temps).max())
-
-
-def _settled(
-    plant: Plant, islands: dict[str, Opp], utilisation: dict[str, float], ambient_degc: float
-) -> Vector:
-    return settle(
-        plant.network,
-        lambda temps: (
-            plant.node_power_w(islands, utilisation, temps),
-            plant.node_power_slope_w_per_k(islands, temps),
-        ),
-        ambient_degc,
+    ambient_degc, islands = seen.ambient_degc, {island: opp}
+    temps = settled(
+        plant, islands, {seen.cluster: seen.before}, ambient_degc=ambient_degc
     ).temps_degc
+    states = respond(
+        plant,
+        temps,
+        islands,
+        {seen.cluster: seen.utilisation},
+        ambient_degc=ambient_degc,
+        step_s=_STEP_S,
+    )
+    for state in islice(states, round(seen.after_s / _STEP_S)):
+        temps = state
+    return float(plant.junctions(temps).max())
 
 
 def metrics(config: ValidationConfig) -> list[Metric]:

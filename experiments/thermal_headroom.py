@@ -15,6 +15,7 @@ import argparse
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
@@ -27,12 +28,11 @@ from adaptive.config import load_board
 from adaptive.cost import frame_latency_s
 from adaptive.plant import Plant
 from adaptive.precision import Bits, PrecisionPlan
+from adaptive.response import respond, settled
 from dvfs.opp import Opp
 from experiments.metric import Metric
 from experiments.report import write_report
 from experiments.study_config import print_metrics, read_config
-from thermal.discretise import discretise
-from thermal.headroom import settle
 from thermal.network import Vector
 
 
@@ -97,15 +97,13 @@ def time_safe_s(
     Infinite if not within `longest_s`. Leakage is held over each step; the crossing is
     interpolated within its step.
     """
-    model, temps = discretise(plant.network, step_s), start_degc
-    voltage, frequency = plant.block_arrays([islands])
-    busy = plant.utilisation_array([utilisation])
-    before = float(plant.junctions(temps).max())
+    before = float(plant.junctions(start_degc).max())
     if before >= trip_degc:
         return 0.0
-    for step in range(round(longest_s / step_s)):
-        power = plant.node_power(voltage, frequency, utilisation=busy, temps_degc=temps)[0]
-        temps = model.step(temps, power, ambient_degc)
+    states = respond(
+        plant, start_degc, islands, utilisation, ambient_degc=ambient_degc, step_s=step_s
+    )
+    for step, temps in enumerate(islice(states, round(longest_s / step_s))):
         after = float(plant.junctions(temps).max())
         if after >= trip_degc:
             return (step + (trip_degc - before) / (after - before)) * step_s
@@ -163,7 +161,7 @@ def own_table(config: Own, *, step_s: float) -> pd.DataFrame:
     rows = []
     for name in config.boards:
         plant = load_board(name)
-        rest = _rest_degc(plant, config.ambient_degc)
+        rest = settled(plant, {}, {}, ambient_degc=config.ambient_degc).temps_degc
         for cluster in plant.clusters:
             for opp in plant.islands.named(cluster.island).table:
                 t_safe = time_safe_s(
@@ -199,18 +197,6 @@ def own_table(config: Own, *, step_s: float) -> pd.DataFrame:
                         }
                     )
     return pd.DataFrame(rows)
-
-
-def _rest_degc(plant: Plant, ambient_degc: float) -> Vector:
-    """Return node temperatures after idling for ever at the slowest clocks [degC]."""
-    return settle(
-        plant.network,
-        lambda temps: (
-            plant.node_power_w({}, {}, temps),
-            plant.node_power_slope_w_per_k({}, temps),
-        ),
-        ambient_degc,
-    ).temps_degc
 
 
 def metrics(config: HeadroomConfig) -> list[Metric]:

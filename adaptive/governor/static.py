@@ -6,7 +6,7 @@ from adaptive.errors import ConfigError
 from adaptive.operating_point import OperatingPoint
 from adaptive.plant import Plant
 from adaptive.platform import Observation
-from thermal.headroom import settle
+from adaptive.response import settled
 
 
 class Static:
@@ -36,15 +36,7 @@ def settled_peak_degc(plant: Plant, point: OperatingPoint, *, ambient_degc: floa
 
     Infinite where leakage runs away.
     """
-    utilisation = {point.cores: point.duty}
-    state = settle(
-        plant.network,
-        lambda temps: (
-            plant.node_power_w(point.islands, utilisation, temps),
-            plant.node_power_slope_w_per_k(point.islands, temps),
-        ),
-        ambient_degc,
-    )
+    state = settled(plant, point.islands, {point.cores: point.duty}, ambient_degc=ambient_degc)
     return float("inf") if state.runaway else float(plant.junctions(state.temps_degc).max())
 
 

@@ -1,0 +1,71 @@
+"""Every figure by which the physics is judged, in one go.
+
+``python -m experiments.physics_check [--json] [--out FOLDER]`` collects the metrics of the studies of
+heat, power and voltage islands; each can be run by itself for its tables and figures. References
+(HotSpot's results, recorded traces) are found as `experiments.reference` says.
+"""
+
+import argparse
+import sys
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from adaptive.errors import AdaptiveError
+from experiments import (
+    finevh_study,
+    hotspot_check,
+    identification,
+    real_heat,
+    real_power,
+    thermal_headroom,
+)
+from experiments.docs import markdown_table
+from experiments.metric import Metric
+from experiments.progress import Progress
+from experiments.study_config import read_config
+
+STUDIES: Mapping[str, Callable[[], list[Metric]]] = {
+    "hotspot_check": lambda: hotspot_check.metrics(
+        read_config("hotspot_check", hotspot_check.HotSpotCheckConfig)
+    ),
+    "identification": lambda: identification.metrics(
+        read_config("identification", identification.SyntheticConfig)
+    ),
+    "real_power": lambda: real_power.metrics(read_config("real_power", real_power.RealPowerConfig)),
+    "real_heat": lambda: real_heat.metrics(read_config("real_heat", real_heat.RealHeatConfig)),
+    "finevh_study": lambda: finevh_study.metrics(
+        read_config("finevh_study", finevh_study.FineVhConfig)
+    ),
+    "thermal_headroom": lambda: thermal_headroom.metrics(
+        read_config("thermal_headroom", thermal_headroom.HeadroomConfig)
+    ),
+}
+
+
+def main() -> int:
+    """Run every study and print its metrics; return the exit code."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--json", action="store_true", help="print one JSON object a line")
+    parser.add_argument("--study", choices=sorted(STUDIES), help="run this one only")
+    parser.add_argument("--table", type=Path, metavar="FILE", help="write a Markdown table too")
+    args = parser.parse_args()
+    chosen = [args.study] if args.study else list(STUDIES)
+    rows = []
+    try:
+        for index, study in enumerate(chosen):
+            progress = Progress(study)
+            progress(index / len(chosen))
+            for metric in STUDIES[study]():
+                rows.append([metric.metric, f"{metric.value:.4g}", metric.unit, study])
+                print(metric.to_json() if args.json else "  ".join(rows[-1]), flush=True)
+            progress.close()
+    except AdaptiveError as error:
+        print(f"physics_check: {error}", file=sys.stderr)
+        return 2
+    if args.table:
+        args.table.write_text(markdown_table(["metric", "value", "unit", "study"], rows) + "\n")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
