@@ -9,6 +9,7 @@ from datasets import IDS, SMALL10, SMALL100, SMALL_MNIST, write_cifar, write_idx
 from servers import Site, serving
 
 from adaptive.errors import ConfigError
+from adaptive.labels import LabelTree
 from experiments.commands import data
 from models.datasets.catalogue import DataSet
 from models.datasets.checks import VARIABLE
@@ -118,6 +119,11 @@ def test_superclasses_that_differ_from_the_tree_are_named(
     small = DataSet("cifar100", "CIFAR-100", (32, 32, 3), 100, SMALL100.load)
     with pytest.raises(ConfigError, match="superclass of apple is None, expected fruit_and"):
         data.check_superclasses(small, tmp_path)
+    leaves = tuple(f"class {k}" for k in range(100))
+    paths = tuple(("all", f"group {k % 20}") for k in range(100))
+    same = LabelTree(leaves, ("leaf", "superclass", "group"), paths)
+    monkeypatch.setattr(data, "tree_of", lambda _name: same)
+    data.check_superclasses(small, tmp_path)
 
 
 def test_a_damaged_file_is_found_by_reading_everything(

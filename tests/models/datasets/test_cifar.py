@@ -69,6 +69,7 @@ def batch(**changes: object) -> dict[bytes, object]:
         (batch(data=np.zeros((20, 99), np.uint8)), r"data: is uint8 of shape \(20, 99\)"),
         (batch(data=np.zeros((19, 3072), np.uint8)), r"data: is uint8 of shape \(19, 3072\)"),
         (batch(data=[1, 2]), "data: is a list of 2"),
+        (batch(data=b"pixels"), "data: is b'pixels'"),
         (batch(labels=None), "labels: is missing, expected a list"),
         (batch(labels=[0] * 19), "labels: has 19 labels, expected 20"),
         (batch(labels=[0] * 19 + [10]), r"labels\[19\]: is 10, expected a class from 0 to 9"),

@@ -14,6 +14,8 @@ from models.datasets.unpickle import MOST_BYTES, read_pickle
 DATA = np.arange(24, dtype=np.uint8).reshape(4, 6)
 CONTENT: dict[bytes, object] = {b"data": DATA, b"labels": [3, 1, 2, 0], b"name": b"batch"}
 
+OLD, NEW = old_pickle(CONTENT), pickletools.optimize(pickle.dumps(CONTENT, protocol=4))
+
 
 def read(path: Path, content: bytes) -> dict[bytes, object]:
     path.write_bytes(content)
@@ -86,6 +88,10 @@ def test_stand_ins_cannot_be_spoilt_for_the_next_file(tmp_path: Path) -> None:
         (pickle.dumps([1]), "holds a list, expected a mapping"),
         (pickle.dumps({b"data": DATA.astype(float)}), "type 'f8', expected u1"),
         (pickle.dumps({b"data": np.array(["a", None], dtype=object)}), "an array"),
+        (b"\x80\x02c_codecs\nencode\n(U\x01aU\x05utf16tR.", "encoded as b'utf16'"),
+        (b"\x80\x05cnumpy._core.numeric\n_frombuffer\n(K\x01K\x01K\x01K\x01tR.", "bytes and a"),
+        (OLD.replace(b"u1K", b"f4K"), "type b'f4', expected u1"),
+        (OLD.replace(b"J\x04\0\0\0J\x06", b"J\x05\0\0\0J\x06"), "cannot reshape"),
         (b"", "damaged or another one"),
         (b"\x80\x04\x95", "damaged or another one"),
         (b"not a pickle", "damaged or another one"),
@@ -112,9 +118,6 @@ def test_a_file_too_large_is_not_read(tmp_path: Path) -> None:
         file.truncate(MOST_BYTES + 1)
     with pytest.raises(ConfigError, match="bytes, expected at most"):
         read_pickle(tmp_path / "big", obtain="get it")
-
-
-OLD, NEW = old_pickle(CONTENT), pickletools.optimize(pickle.dumps(CONTENT, protocol=4))
 
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=300)
