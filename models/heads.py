@@ -14,7 +14,7 @@ def level_log_probabilities(logits: Tensor, tree: LabelTree, level: str) -> Tens
     log_p = functional.log_softmax(logits, dim=1)
     if level == tree.levels[0]:
         return log_p
-    member = torch.from_numpy(tree.membership(level)).bool()  # (leaves, nodes)
+    member = torch.from_numpy(tree.membership(level)).to(logits.device).bool()  # (leaves, nodes)
     spread = log_p.unsqueeze(2).masked_fill(~member, -torch.inf)  # (N, leaves, nodes)
     return torch.logsumexp(spread, dim=1)
 
@@ -25,7 +25,7 @@ def multilevel_cross_entropy(
     """Sum the cross entropies of levels by weight; labels are leaves, shape (N,)."""
     loss = logits.new_zeros(())
     for level, weight in weights.items():
-        ancestors = torch.from_numpy(tree.ancestors(level))
+        ancestors = torch.from_numpy(tree.ancestors(level)).to(labels.device)
         log_p = level_log_probabilities(logits, tree, level)
         loss = loss + weight * functional.nll_loss(log_p, ancestors[labels])
     return loss

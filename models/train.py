@@ -16,11 +16,11 @@ import torch
 from torch import Tensor
 
 from adaptive.labels import LabelTree
-from adaptive.precision import Bits, PrecisionPlan, random_plans
 from models.calibrate import calibrate_ranges
 from models.data import Distortion, LabelledImages, distort
-from models.heads import distillation, multilevel_cross_entropy
+from models.heads import multilevel_cross_entropy
 from models.network import SwitchableNetwork
+from models.sandwich import sandwich_loss
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,10 +55,13 @@ class Recipe:
 
 @contextmanager
 def reproducible(seed: int) -> Iterator[None]:
-    """Make torch on a CPU repeat itself: one thread, seeded, deterministic; undone afterwards."""
+    """Make torch on a CPU repeat itself: one thread, seeded, deterministic; undone afterwards.
+
+    A GPU has no such way of some operations: torch warns of each.
+    """
     threads, strict = torch.get_num_threads(), torch.are_deterministic_algorithms_enabled()
     torch.set_num_threads(1)
-    torch.use_deterministic_algorithms(True)
+    torch.use_deterministic_algorithms(True, warn_only=torch.cuda.is_available())
     try:
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
@@ -154,18 +157,13 @@ class _Run:
 
     def sandwich_loss(self, images: Tensor, labels: Tensor) -> Tensor:
         """All-16 against the labels; all-8 and random mixes against all-16."""
-        layers = self.network.layers
-        self.network.set_plan(PrecisionPlan.uniform(layers, Bits.INT16))
-        teacher = self.network.head_real(images)
-        loss = self._cross_entropy(teacher, labels)
-        plans = [PrecisionPlan.uniform(layers, Bits.INT8)]
-        if self.recipe.mixes:
-            seed = self.mixes.getrandbits(32)
-            plans += random_plans(layers, self.recipe.mixes, seed=seed)
-        for plan in plans:
-            self.network.set_plan(plan)
-            loss = loss + distillation(self.network.head_real(images), teacher) / len(plans)
-        return loss
+        return sandwich_loss(
+            self.network,
+            images,
+            loss_of=lambda logits: self._cross_entropy(logits, labels),
+            mixes=self.recipe.mixes,
+            seed=self.mixes.getrandbits(32) if self.recipe.mixes else 0,
+        )
 
     def _cross_entropy(self, logits: Tensor, labels: Tensor) -> Tensor:
         return multilevel_cross_entropy(

@@ -1,0 +1,223 @@
+"""Train, export and measure a CIFAR network: `python -m experiments.train_cifar`.
+
+    python -m experiments.train_cifar --network resnet8 --data-dir DIR
+
+First plain float, then all precisions jointly; both phases keep a checkpoint and a line an epoch
+in `log.csv` in the work folder, and go on from there when started again. `--float` takes a trained
+float network instead of the first phase. The test images are not looked at:
+`adaptive evaluate --artifact FILE --data-dir DIR` does that, once, at the end.
+"""
+
+import argparse
+import csv
+import platform
+import sys
+from dataclasses import asdict, dataclass
+from itertools import chain
+from pathlib import Path
+
+import msgspec
+import numpy as np
+import torch
+import yaml
+from torch import nn
+
+from adaptive.artifact import Artifact, save_artifact
+from adaptive.errors import AdaptiveError, ConfigError
+from adaptive.manifest import Fact
+from adaptive.precision import Bits, Effort, PrecisionPlan, random_plans
+from models.convert import convert
+from models.data import LabelledImages
+from models.datasets.catalogue import dataset
+from models.export import export_network, measure, with_measurements
+from models.image_training import (
+    FloatRecipe,
+    JointRecipe,
+    best_device,
+    train_float,
+    train_jointly,
+)
+from models.network import SwitchableNetwork
+from models.phase import EpochReport, load_checkpoint
+from models.train import reproducible
+from models.trees import tree_of
+from models.zoo.catalogue import NetworkConfig, build
+
+CONFIG = Path(__file__).with_suffix(".yaml")
+ARTIFACTS = Path(__file__).parents[1] / "adaptive" / "artifacts"
+
+
+@dataclass(frozen=True, slots=True)
+class Study:
+    """One entry of the YAML file: data, network, and how it learns."""
+
+    dataset: str
+    network: NetworkConfig
+    float: FloatRecipe
+    joint: JointRecipe
+    random_plans: int
+
+
+@dataclass(frozen=True, slots=True)
+class Folders:
+    """Where data lies, where checkpoints and the log go, and a float network to begin with."""
+
+    data: Path | None
+    work: Path
+    float_state: Path | None = None
+
+
+def load_study(path: Path, name: str) -> Study:
+    """Read one entry of the YAML file; raises ConfigError naming the field."""
+    try:
+        studies = msgspec.convert(
+            yaml.safe_load(path.read_text(encoding="utf-8")), dict[str, Study]
+        )
+    except (OSError, ValueError, yaml.YAMLError, msgspec.ValidationError) as error:
+        raise ConfigError(f"{path}: {error}") from error
+    if name not in studies:
+        raise ConfigError(f"{path}: no network {name!r}, expected one of {', '.join(studies)}")
+    return studies[name]
+
+
+class Log:
+    """Prints a line an epoch and appends it to a CSV file."""
+
+    def __init__(self, folder: Path) -> None:
+        self.path = folder / "log.csv"
+
+    def __call__(self, report: EpochReport) -> None:
+        """Write one epoch down."""
+        row = {key: value for key, value in asdict(report).items() if key != "scores"}
+        row |= {name: report.scores.get(name, "") for name in ("float", "all-16", "all-8")}
+        begin = not self.path.exists()
+        with self.path.open("a", encoding="utf-8", newline="") as file:
+            writer = csv.DictWriter(file, row)
+            if begin:
+                writer.writeheader()
+            writer.writerow(row)
+        scores = ", ".join(f"{name} {score:.2%}" for name, score in report.scores.items())
+        left_s = report.cpu_s / report.epoch * (report.epochs - report.epoch)
+        print(
+            f"{report.phase} {report.epoch}/{report.epochs}: loss {report.loss:.4f}, {scores} "
+            f"on the calibration images; about {left_s / 60:.0f} min of processor time left",
+            flush=True,
+        )
+
+
+def trained_float(
+    study: Study, data: LabelledImages, calibration: LabelledImages, folders: Folders
+) -> nn.Module:
+    """Return the float network: loaded if there is a file, else trained."""
+    torch.manual_seed(study.float.seed)
+    network = build(study.network, classes=len(tree_of(study.dataset).leaves))
+    if folders.float_state is not None:
+        try:
+            network.load_state_dict(load_checkpoint(folders.float_state))
+        except RuntimeError as error:
+            line = " ".join(str(error).split())
+            raise ConfigError(f"{folders.float_state}: {line[:300]}") from error
+        return network
+    network.to(best_device())
+    train_float(
+        network,
+        data,
+        calibration=calibration,
+        recipe=study.float,
+        checkpoint=folders.work / "float.pt",
+        report=Log(folders.work),
+    )
+    return network.cpu()
+
+
+def trained(
+    study: Study, data: LabelledImages, calibration: LabelledImages, folders: Folders
+) -> SwitchableNetwork:
+    """Return the switchable network after both phases, calibrated."""
+    height, width, channels = data.images.shape[1:]
+    plain = trained_float(study, data, calibration, folders)
+    network = convert(plain, (height, width, channels)).to(best_device())
+    train_jointly(
+        network,
+        data,
+        calibration=calibration,
+        recipe=study.joint,
+        checkpoint=folders.work / "joint.pt",
+        report=Log(folders.work),
+    )
+    network.set_plan(None)
+    return network.cpu().eval()
+
+
+def chosen_efforts(layers: tuple[str, ...], drawn: int) -> list[Effort]:
+    """Return uniform plans, single flips of them and random ones; similar ones in a row."""
+    uniform = [PrecisionPlan.uniform(layers, bits) for bits in (Bits.INT16, Bits.INT8)]
+    flipped = [
+        PrecisionPlan(layers, tuple(other if k == at else bits for k in range(len(layers))))
+        for bits, other in ((Bits.INT16, Bits.INT8), (Bits.INT8, Bits.INT16))
+        for at in range(len(layers))
+    ]
+    drawn_plans = random_plans(layers, min(drawn, 2 ** len(layers)), seed=0)
+    plans = dict.fromkeys(chain(uniform, flipped, drawn_plans))
+    return [Effort(plan) for plan in sorted(plans, key=lambda plan: plan.bits, reverse=True)]
+
+
+def build_artifact(name: str, study: Study, folders: Folders) -> Artifact:
+    """Train a network, export it and measure efforts on the calibration images."""
+    source = dataset(study.dataset)
+    data = source.load("train", data_dir=folders.data)
+    calibration = source.load("calibration", data_dir=folders.data)
+    if not isinstance(data, LabelledImages) or not isinstance(calibration, LabelledImages):
+        raise ConfigError(f"data set {source.name} is read image by image, expected one in memory")
+    folders.work.mkdir(parents=True, exist_ok=True)
+    with reproducible(study.float.seed):
+        network = trained(study, data, calibration, folders)
+    tree = tree_of(study.dataset)
+    provenance: dict[str, Fact] = {
+        "command": f"python -m experiments.train_cifar --network {name}",
+        "dataset": source.title,
+        "training_images": len(data),
+        "float_epochs": study.float.epochs,
+        "joint_epochs": study.joint.epochs,
+        "seed": study.float.seed,
+        "measured_on": f"the {len(calibration)} calibration images, never trained on",
+        "torch": str(torch.__version__),
+        "numpy": np.__version__,
+        "machine": platform.machine(),
+    }
+    artifact = export_network(
+        network, name=f"{name}_{study.dataset}", labels=tree, provenance=provenance
+    )
+    efforts = chosen_efforts(artifact.layers, study.random_plans)
+    print(f"measuring {len(efforts)} plans on {len(calibration)} images", flush=True)
+    return with_measurements(artifact, measure(artifact, efforts, calibration))
+
+
+def main(arguments: list[str]) -> int:
+    """Run the study."""
+    parser = argparse.ArgumentParser(description="Train, export and measure a CIFAR network.")
+    parser.add_argument("--network", required=True, help="entry of the YAML file, e.g. resnet8")
+    parser.add_argument("--data-dir", type=Path, help="data folder ($ADAPTIVE_DATA)")
+    parser.add_argument("--float", type=Path, help="state_dict of a trained float network")
+    parser.add_argument("--work-dir", type=Path, help="checkpoints and log (runs/NETWORK)")
+    parser.add_argument("--config", type=Path, default=CONFIG, help="YAML file")
+    parser.add_argument("--output", type=Path, help="artifact to write (the bundled one)")
+    args = parser.parse_args(arguments)
+    try:
+        study = load_study(args.config, args.network)
+        output = args.output or ARTIFACTS / f"{args.network}_{study.dataset}.npz"
+        work = args.work_dir or Path("runs") / args.network
+        artifact = build_artifact(args.network, study, Folders(args.data_dir, work, args.float))
+        save_artifact(artifact, output)
+    except (AdaptiveError, OSError) as error:
+        print(f"train_cifar: {error}", file=sys.stderr)
+        return 2
+    print(f"wrote {output} ({output.stat().st_size} bytes, {artifact.checksum[:12]})")
+    for entry in artifact.measured:
+        plan = entry.effort.plan.code
+        print(f"{plan:<40} " + "  ".join(f"{k} {v:.2%}" for k, v in entry.accuracy.items()))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

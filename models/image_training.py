@@ -1,0 +1,200 @@
+"""How a network of the zoo learns: first plain float, then jointly at all precisions.
+
+The float phase is stochastic gradient descent with one cycle of the learning rate; the joint phase
+("sandwich") goes on with the converted network, its batch norm folded, at a low rate.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from adaptive.precision import PrecisionPlan
+from models.augment import CroppedBatches
+from models.calibrate import calibrate_ranges
+from models.data import LabelledImages, Pixels
+from models.network import SwitchableNetwork
+from models.phase import EpochReport, Phase
+from models.sandwich import sandwich_loss
+
+CHUNK = 500
+Report = Callable[[EpochReport], None]
+
+
+@dataclass(frozen=True, slots=True)
+class FloatRecipe:
+    """How to train in float.
+
+    The learning rate rises to `peak_rate` over `warm_share` of all batches and falls to almost
+    nothing, along cosines. `weight_decay` acts on weights, not on biases and batch norm. `margin`
+    is how far images are moved.
+    """
+
+    seed: int
+    epochs: int
+    batch: int
+    peak_rate: float
+    weight_decay: float
+    warm_share: float = 0.15
+    momentum: float = 0.9
+    margin: int = 4
+
+    def __post_init__(self) -> None:
+        _above_zero(self, "epochs", "batch", "peak_rate")
+
+
+@dataclass(frozen=True, slots=True)
+class JointRecipe:
+    """How to train at all precisions at once; no epochs leave the converted network as it is.
+
+    AdamW at `rate`, falling along a cosine; `mixes` random plans join each step; ranges are taken
+    from `range_images` calibration images, once, before the first step and after the last.
+    """
+
+    seed: int
+    epochs: int
+    batch: int
+    rate: float
+    mixes: int
+    range_images: int
+    margin: int = 4
+
+    def __post_init__(self) -> None:
+        _above_zero(self, "batch", "rate", "range_images")
+        if min(self.epochs, self.mixes) < 0:
+            raise ValueError(
+                f"epochs is {self.epochs} and mixes is {self.mixes}, expected 0 or more"
+            )
+
+
+def _above_zero(recipe: object, *fields: str) -> None:
+    """Refuse what must be above zero and is not."""
+    for field in fields:
+        if getattr(recipe, field) <= 0:
+            raise ValueError(f"{field} is {getattr(recipe, field)}, expected above 0")
+
+
+def best_device() -> torch.device:
+    """Return the GPU if torch finds one, else the processor."""
+    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+
+
+def train_float(
+    network: nn.Module,
+    data: LabelledImages,
+    *,
+    calibration: LabelledImages,
+    recipe: FloatRecipe,
+    checkpoint: Path | None,
+    report: Report,
+) -> None:
+    """Train a float network in place, on the device it lies on; resumes from the checkpoint."""
+    batches = CroppedBatches(data, batch=recipe.batch, margin=recipe.margin)
+    weights = [p for p in network.parameters() if p.ndim > 1]
+    rest = [p for p in network.parameters() if p.ndim <= 1]
+    optimiser = torch.optim.SGD(
+        [
+            {"params": weights, "weight_decay": recipe.weight_decay},
+            {"params": rest, "weight_decay": 0.0},
+        ],
+        lr=recipe.peak_rate / 10,
+        momentum=recipe.momentum,
+        nesterov=True,
+    )
+    schedule = torch.optim.lr_scheduler.OneCycleLR(
+        optimiser,
+        recipe.peak_rate,
+        total_steps=recipe.epochs * len(batches),
+        pct_start=recipe.warm_share,
+        div_factor=10,
+        final_div_factor=1000,
+    )
+
+    def loss_of(images: Tensor, labels: Tensor) -> Tensor:
+        return functional.cross_entropy(network(real_images(images)), labels)
+
+    def score() -> dict[str, float]:
+        network.eval()
+        return {"float": accuracy(lambda x: network(real_images(x)), calibration, network)}
+
+    Phase(
+        "float",
+        network,
+        optimiser=optimiser,
+        schedule=schedule,
+        batches=batches,
+        rng=np.random.default_rng(recipe.seed),
+        checkpoint=checkpoint,
+    ).run(recipe.epochs, loss_of, score=score, report=report)
+
+
+def train_jointly(
+    network: SwitchableNetwork,
+    data: LabelledImages,
+    *,
+    calibration: LabelledImages,
+    recipe: JointRecipe,
+    checkpoint: Path | None,
+    report: Report,
+) -> None:
+    """Calibrate a converted network and train it in place; resumes from the checkpoint."""
+    images = calibration.images[: recipe.range_images]
+    calibrate_ranges(network, images)
+    if recipe.epochs == 0:
+        return
+    batches = CroppedBatches(data, batch=recipe.batch, margin=recipe.margin)
+    optimiser = torch.optim.AdamW(network.parameters(), lr=recipe.rate, weight_decay=0.0)
+    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, recipe.epochs * len(batches))
+    rng = np.random.default_rng(recipe.seed)
+
+    def loss_of(images: Tensor, labels: Tensor) -> Tensor:
+        return sandwich_loss(
+            network,
+            images,
+            loss_of=lambda logits: functional.cross_entropy(logits, labels),
+            mixes=recipe.mixes,
+            seed=int(rng.integers(2**32)),
+        )
+
+    Phase(
+        "joint",
+        network,
+        optimiser=optimiser,
+        schedule=schedule,
+        batches=batches,
+        rng=rng,
+        checkpoint=checkpoint,
+    ).run(recipe.epochs, loss_of, score=lambda: plan_scores(network, calibration), report=report)
+    calibrate_ranges(network, images)
+
+
+def plan_scores(network: SwitchableNetwork, data: LabelledImages) -> dict[str, float]:
+    """Score plain float and each uniform plan, those with fake quantisation, which is faster."""
+    network.train()
+    plans = [PrecisionPlan.uniform(network.layers, bits) for bits in network.bits]
+    scores = {}
+    for plan in (None, *plans):
+        network.set_plan(plan)
+        scores["float" if plan is None else plan.code] = accuracy(network.head_real, data, network)
+    return scores
+
+
+def accuracy(answer: Callable[[Tensor], Tensor], data: LabelledImages, network: nn.Module) -> float:
+    """Return the share of images whose greatest logit is their label's."""
+    device = next(network.parameters()).device
+    right = 0
+    with torch.no_grad():
+        for start in range(0, len(data), CHUNK):
+            logits = answer(torch.from_numpy(data.images[start : start + CHUNK]).to(device))
+            labels = torch.from_numpy(data.labels[start : start + CHUNK])
+            right += int((logits.argmax(dim=1).cpu() == labels).sum())
+    return right / len(data)
+
+
+def real_images(images: Tensor | Pixels) -> Tensor:
+    """Turn uint8 images (N, H, W, C) into real ones (N, C, H, W), 0..1, channels last in memory."""
+    return torch.as_tensor(images).permute(0, 3, 1, 2).float() / 255
