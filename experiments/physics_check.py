@@ -1,6 +1,6 @@
 """Every figure by which the physics is judged, in one go.
 
-``python -m experiments.physics_check [--json] [--out FOLDER]`` collects the metrics of the studies of
+``python -m experiments.physics_check [--json] [--doc FILE]`` collects the metrics of the studies of
 heat, power and voltage islands; each can be run by itself for its tables and figures. References
 (HotSpot's results, recorded traces) are found as `experiments.reference` says.
 """
@@ -12,14 +12,16 @@ from pathlib import Path
 
 from adaptive.errors import AdaptiveError
 from experiments import (
+    board_validation,
     finevh_study,
     hotspot_check,
     identification,
     real_heat,
     real_power,
     thermal_headroom,
+    thermal_profile,
 )
-from experiments.docs import markdown_table
+from experiments.docs import markdown_table, replace_block
 from experiments.metric import Metric
 from experiments.progress import Progress
 from experiments.study_config import read_config
@@ -39,7 +41,14 @@ STUDIES: Mapping[str, Callable[[], list[Metric]]] = {
     "thermal_headroom": lambda: thermal_headroom.metrics(
         read_config("thermal_headroom", thermal_headroom.HeadroomConfig)
     ),
+    "thermal_profile": lambda: thermal_profile.metrics(
+        read_config("thermal_profile", thermal_profile.ProfileConfig)
+    ),
+    "board_validation": lambda: board_validation.metrics(
+        read_config("board_validation", board_validation.ValidationConfig)
+    ),
 }
+HEADER = ("metric", "value", "unit", "study")
 
 
 def main() -> int:
@@ -47,7 +56,9 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--json", action="store_true", help="print one JSON object a line")
     parser.add_argument("--study", choices=sorted(STUDIES), help="run this one only")
-    parser.add_argument("--table", type=Path, metavar="FILE", help="write a Markdown table too")
+    parser.add_argument(
+        "--doc", type=Path, metavar="FILE", help="put a table between FILE's physics markers"
+    )
     args = parser.parse_args()
     chosen = [args.study] if args.study else list(STUDIES)
     rows = []
@@ -59,11 +70,11 @@ def main() -> int:
                 rows.append([metric.metric, f"{metric.value:.4g}", metric.unit, study])
                 print(metric.to_json() if args.json else "  ".join(rows[-1]), flush=True)
             progress.close()
+        if args.doc:
+            replace_block(args.doc, "physics", markdown_table(HEADER, rows))
     except AdaptiveError as error:
         print(f"physics_check: {error}", file=sys.stderr)
         return 2
-    if args.table:
-        args.table.write_text(markdown_table(["metric", "value", "unit", "study"], rows) + "\n")
     return 0
 
 
