@@ -2,7 +2,8 @@
 
 import argparse
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -10,11 +11,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from adaptive.artifact import Artifact, load_artifact
-from adaptive.engine.reference import ReferenceEngine
 from adaptive.errors import ArtifactError, ConfigError
 from adaptive.labels import LabelTree
 from adaptive.precision import Effort, PrecisionPlan, parse_plan, random_plans
 from adaptive.proportion import wilson_interval
+from experiments.answers import answers
+from experiments.level_choice import keep_promise
 from experiments.progress import Progress
 from models.data import ImageSet
 from models.datasets.catalogue import DataSet, dataset, dataset_names, dataset_of
@@ -27,8 +29,6 @@ HELP = (
 )
 RANDOM = "random:"
 DEFAULT = "digits"
-BATCH_PIXELS = 2**17
-"""Positions of the images that go through the engine at once; bounds its memory."""
 
 Row = dict[str, str | float | int]
 
@@ -49,6 +49,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--dataset", choices=dataset_names(), help="the one the artifact names by default"
     )
+    parser.add_argument(
+        "--alpha",
+        type=float,
+        metavar="SHARE",
+        help="also let each plan choose the level of every answer so that at most this share is "
+        "wrong; its threshold comes from the calibration images",
+    )
     parser.add_argument("--json", action="store_true", help="print one JSON object a line")
 
 
@@ -62,17 +69,34 @@ def run(args: argparse.Namespace) -> int:
     chosen = chosen_dataset(artifact, args.dataset)
     data = chosen.load("test", data_dir=args.data_dir)
     check_fit(artifact, chosen, data)
-    progress = Progress(f"{len(data):,} x {len(efforts)} inferences")
-    try:
+    if args.alpha is not None and not 0.0 < args.alpha < 1.0:
+        raise ConfigError(f"--alpha is {args.alpha}, expected above 0 and below 1")
+    with watched(f"{len(efforts)} plans, {len(data):,} images") as progress:
         rows = evaluate(artifact, efforts, data, progress=progress)
-    finally:
-        progress.close()
     if not args.json:
         print(f"{artifact.name} ({artifact.checksum[:12]}), {len(data)} held-out images")
         print(f"{'plan':<24} {'level':<10} {'accuracy':>9}   {'95 % interval':<16} mapped upward")
     for row in rows:
         print(json.dumps(row) if args.json else _line(row))
+    if args.alpha is not None:
+        known = chosen.load("calibration", data_dir=args.data_dir)
+        with watched(f"{len(efforts)} plans, level choice") as progress:
+            choices = keep_promise(
+                artifact, efforts, known, data, alpha=args.alpha, progress=progress
+            )
+            lines = [json.dumps(row) if args.json else _choice_line(row) for row in choices]
+        print("\n".join(lines))
     return 0
+
+
+@contextmanager
+def watched(label: str) -> Iterator[Progress]:
+    """Show a bar while something is done."""
+    progress = Progress(label)
+    try:
+        yield progress
+    finally:
+        progress.close()
 
 
 def chosen_plans(text: str, layers: tuple[str, ...], *, seed: int) -> tuple[PrecisionPlan, ...]:
@@ -141,15 +165,9 @@ def evaluate(
     `accuracy` counts the node of greatest summed probability, `mapped` the node above the best
     leaf; at the leaves they are the same.
     """
-    engine = ReferenceEngine(artifact)
     tallies = {effort: _Tally(artifact.labels) for effort in efforts}
-    height, width, _ = artifact.source.shape
-    done = 0
-    for batch in data.batches(max(1, BATCH_PIXELS // (height * width))):
-        for effort, codes in engine.run_all(batch.images, efforts):
-            tallies[effort].add(engine.soften(codes, effort), batch.labels)
-        done += len(batch)
-        progress(done / len(data))
+    for effort, probabilities, labels in answers(artifact, efforts, data, progress=progress):
+        tallies[effort].add(probabilities, labels)
     return [
         _row(artifact, effort, level, tally, n=len(data))
         for effort, tally in tallies.items()
@@ -183,4 +201,14 @@ def _line(row: Row) -> str:
     return (
         f"{row['plan']:<24} {row['level']:<10} {share:>8.2f}%   {low:>6.2f} .. {high:<6.2f} "
         f"{mapped:>6.2f}% ({m_low:.2f} .. {m_high:.2f})"
+    )
+
+
+def _choice_line(row: Row) -> str:
+    """Format the outcome of level choice for people."""
+    covered, low, high = (100 * float(row[name]) for name in ("coverage", "low", "high"))
+    return (
+        f"{row['plan']:<24} levels chosen for at most {float(row['alpha']):.1%} wrong: "
+        f"{covered:.2f}% right ({low:.2f} .. {high:.2f}), "
+        f"{float(row['information_bits']):.2f} of {float(row['most_bits']):.2f} bits"
     )

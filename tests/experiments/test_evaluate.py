@@ -13,9 +13,11 @@ from adaptive.engine.reference import ReferenceEngine
 from adaptive.errors import ArtifactError, ConfigError
 from adaptive.graph import GlobalAvgPool, Linear, Signal
 from adaptive.labels import LabelTree
-from adaptive.precision import Bits, Effort, PrecisionPlan, random_plans
+from adaptive.levels import Ladder, conformal_threshold
+from adaptive.precision import Bits, Effort, PrecisionPlan, parse_plan, random_plans
 from adaptive.proportion import wilson_interval
 from adaptive.shapes import infer_signals
+from experiments import answers
 from experiments.commands import evaluate
 from models.data import load_digits
 
@@ -178,9 +180,50 @@ def test_photographs_are_read_from_folders_batch_by_batch(
         tmp_path, source=source, graph=graph, tensors={"head": head}, labels=tree, measured=(),
         provenance={"dataset": "ImageNet"},
     )  # fmt: skip
-    monkeypatch.setattr(evaluate, "BATCH_PIXELS", 2 * 224 * 224)
+    monkeypatch.setattr(answers, "BATCH_PIXELS", 2 * 224 * 224)
     assert call("--artifact", path, "--data-dir", str(tmp_path), "--json") == 0
     assert [(row["level"], row["n"]) for row in rows(capsys)] == [("leaf", 9), ("group", 9)]
+
+
+def test_level_choice_is_calibrated_on_the_calibration_images(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert call("--plan", "random:2", "--alpha", "0.005", "--json") == 0
+    found = rows(capsys)
+    assert [row["plan"] for row in found[4:]] == [found[0]["plan"], found[2]["plan"]]
+    data, known, ladder = load_digits("test"), load_digits("calibration"), Ladder(DIGITS.labels)
+    engine = ReferenceEngine(DIGITS)
+    for row in found[4:]:
+        effort = Effort(parse_plan(str(row["plan"]), DIGITS.layers))
+        tight = ladder.tight_thresholds(engine.probabilities(known.images, effort), known.labels)
+        climbed = ladder.climb(
+            engine.probabilities(data.images, effort), conformal_threshold(tight, 0.005)
+        )
+        score = ladder.score(climbed, data.labels)
+        assert row["coverage"] == score.coverage
+        assert row["information_bits"] == score.information_bits
+        assert row["answers_at_leaf"] == score.at_level["leaf"]
+        assert row["threshold"] == conformal_threshold(tight, 0.005) <= 1.0
+
+
+def test_too_small_an_alpha_answers_the_root_and_says_so(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    call("--alpha", "0.001", "--json")
+    row = rows(capsys)[-1]
+    assert (row["threshold"], row["coverage"], row["information_bits"]) == (1.0, 1.0, 0.0)
+    call("--alpha", "0.001")
+    line = capsys.readouterr().out.splitlines()[-1]
+    assert line.split(maxsplit=1) == [
+        "all-16",
+        "levels chosen for at most 0.1% wrong: 100.00% right (98.94 .. 100.00), 0.00 of 3.32 bits",
+    ]
+
+
+@pytest.mark.parametrize("alpha", ["0", "1", "-1", "nan"])
+def test_a_share_that_is_none_is_refused(alpha: str) -> None:
+    with pytest.raises(ConfigError, match=r"--alpha is .*, expected above 0 and below 1"):
+        call("--alpha", alpha)
 
 
 def test_the_size_of_batches_changes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -188,7 +231,7 @@ def test_the_size_of_batches_changes_nothing(monkeypatch: pytest.MonkeyPatch) ->
     efforts = [Effort(plan) for plan in random_plans(DIGITS.layers, 2, seed=0)]
     whole = evaluate.evaluate(DIGITS, efforts, data)
     shares: list[float] = []
-    monkeypatch.setattr(evaluate, "BATCH_PIXELS", 100 * 64)
+    monkeypatch.setattr(answers, "BATCH_PIXELS", 100 * 64)
     assert evaluate.evaluate(DIGITS, efforts, data, progress=shares.append) == whole
     assert shares == [100 / 360, 200 / 360, 300 / 360, 1.0]
 
