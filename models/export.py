@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from adaptive.artifact import Artifact
 from adaptive.engine.reference import ReferenceEngine, softmax
+from adaptive.errors import ArtifactError
 from adaptive.graph import (
     Add,
     AvgPool2d,
@@ -44,14 +45,23 @@ def export_network(
     labels: LabelTree,
     provenance: Mapping[str, str | int | float],
 ) -> Artifact:
-    """Turn a network into an artifact; nothing is measured yet."""
+    """Turn a network into an artifact; nothing is measured yet.
+
+    Raises
+    ------
+    ArtifactError
+        Naming the layer whose numbers no integers express.
+    """
     tensors = {}
     with torch.no_grad():
         flows = network.trace(torch.zeros((1, *network.input_shape), dtype=torch.uint8))
     scales = {name: flow.scale for name, flow in flows.items()}
     for step in network.steps:
         if isinstance(step.layer, SwitchableConv2d | SwitchableLinear):
-            tensors[step.name] = step.layer.tensors(scales[step.sources[0]])
+            try:
+                tensors[step.name] = step.layer.tensors(scales[step.sources[0]])
+            except ValueError as error:
+                raise ArtifactError(f"artifact {name}: layer {step.name}: {error}") from error
     return Artifact(
         name=name,
         bits=network.bits,

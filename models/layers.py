@@ -10,6 +10,7 @@ from abc import ABC, abstractmethod
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
 
@@ -96,7 +97,7 @@ class _Switchable(Ranged, ABC):
     def tensors(self, source_scale: float) -> LayerTensors:
         """Return the integers of this layer, as exported: the one place where they are made."""
         weight = self.weight.detach().cpu().numpy()
-        scales = weight_scales(weight)
+        scales = np.maximum(weight_scales(weight), self._least_scales(source_scale))
         requantisers: dict[Bits, Requantiser] = {}
         for row, bits in enumerate(self.bit_list):
             step, output = 2.0 ** (16 - bits), self.output_bits(bits)
@@ -109,6 +110,17 @@ class _Switchable(Ranged, ABC):
                 relu=self.relu,
             )
         return LayerTensors(weight_codes(weight, scales), scales, requantisers)
+
+    def _least_scales(self, source_scale: float) -> NDArray[np.float64]:
+        """Bound the scales of channels whose weights are next to nothing beside their bias.
+
+        Batch norm leaves such channels. On a scale of their own the bias would pass the integers;
+        a power of two, so that weights on it come back from an artifact as they were.
+        """
+        bias = np.abs(self.bias.detach().cpu().numpy()).max(axis=0)
+        needed = np.maximum(bias * 2.0**-50, float(self.output_scale) * 2.0**-44) / source_scale
+        _, exponent = np.frexp(needed)
+        return np.asarray(np.ldexp(1.0, exponent), dtype=np.float64)
 
     def load(self, tensors: LayerTensors, *, source_scale: float, output_scale: float) -> None:
         """Take over exported integers; `tensors` then returns the same ones."""

@@ -7,6 +7,7 @@ from networks import TREE, small_artifact, small_images
 
 from adaptive.artifact import Artifact, load_artifact
 from adaptive.engine.reference import ReferenceEngine
+from adaptive.errors import ArtifactError
 from adaptive.labels import LabelTree
 from adaptive.precision import Bits, Effort, PrecisionPlan, all_plans, random_plans
 from models.calibrate import calibrate_ranges
@@ -85,6 +86,26 @@ def test_every_kind_of_node_is_exported_and_comes_back() -> None:
     assert same_tensors(again, artifact)
 
 
+def test_a_channel_of_almost_nothing_but_bias_is_exported_and_comes_back() -> None:
+    network = strided_network()
+    with torch.no_grad():
+        network.switchable["hidden"].weight[1].mul_(1e-12)
+        network.switchable["hidden"].weight[2].zero_()
+        network.switchable["hidden"].bias[:, 1:3] = 0.7
+        network.switchable["hidden"].bias[:, 3] = 1e9
+    images = small_images(30, seed=2)
+    artifact = export_network(network, name="strided", labels=TREE, provenance={})
+    effort = Effort(PrecisionPlan.uniform(artifact.layers, Bits.INT16))
+    codes = ReferenceEngine(artifact).trace(images, effort)["hidden"]
+    signal = artifact.signals["hidden"]
+    hidden = signal.scale * (codes - signal.zero)
+    limit = signal.scale * 65407  # the greatest code stands for it
+    np.testing.assert_allclose(hidden[:, 1:3], min(0.7, limit), atol=signal.scale)
+    np.testing.assert_allclose(hidden[:, 3], limit)
+    again = export_network(load_network(artifact), name="strided", labels=TREE, provenance={})
+    assert same_tensors(again, artifact)
+
+
 def test_codes_lie_close_to_the_real_network() -> None:
     network = strided_network()
     for layer in network.switchable.values():
@@ -124,3 +145,11 @@ def test_a_network_is_exported_only_with_labels_that_fit() -> None:
             labels=LabelTree(("a", "b"), ("leaf",), ((), ())),
             provenance={},
         )
+
+
+def test_a_layer_of_no_numbers_is_named() -> None:
+    network = strided_network()
+    with torch.no_grad():
+        network.switchable["signed"].weight[0, 0, 0, 0] = torch.nan
+    with pytest.raises(ArtifactError, match="artifact strided: layer signed: weights holds"):
+        export_network(network, name="strided", labels=TREE, provenance={})
