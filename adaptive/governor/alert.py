@@ -111,7 +111,8 @@ class Alert:
     -----
     Limits: the cap holds for every period, so heat capacity is neither used nor overdrawn;
     ambients above the given one are not noticed; a slow-down is learned from whole windows of
-    frames, so a platform that answers nothing at all teaches nothing.
+    frames, so a platform that answers nothing at all teaches nothing, and its end is noticed only
+    as far as the idle time it leaves contradicts it.
     """
 
     def __init__(
@@ -159,8 +160,8 @@ class Alert:
         reading = self._meter.read(observation, self._running)
         if reading is not None:
             measured, exact = reading
-            if exact or measured < self._filter.mean:
-                self._filter.update(measured)
+            # A bound above the mean contradicts nothing: it confirms the mean.
+            self._filter.update(measured if exact else min(measured, self._filter.mean))
 
 
 def _normal_cdf(z: Vector) -> Vector:
