@@ -3,7 +3,7 @@
 ``python -m experiments.finevh_study [--config FILE] [--json] [--out FOLDER]``. Generated circuits
 are placed in rows; at each clock every row is tied to one of two rails so that the longest path
 still meets the clock. Up to 20 rows the optimum is computed too, beyond a lower bound. The short
-run takes about a minute; ``--config experiments/finevh_full.yaml`` takes a quarter of an hour and
+run takes about a minute; ``--config experiments/finevh_full.yaml`` takes many minutes and
 proves optima up to 30 rows.
 
 Savings are against *ideal* DVFS, one continuous voltage that meets the clock exactly, and are
