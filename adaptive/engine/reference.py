@@ -45,6 +45,7 @@ Number = TypeVar("Number", np.int32, np.int64, np.float64)
 Codes = NDArray[np.int32]
 Floats = NDArray[np.float64]
 Pixels = NDArray[np.uint8]
+COLUMNS = 2**20
 
 
 class ReferenceEngine:
@@ -274,12 +275,19 @@ def convolve(
     """
     padded = pad(values, node, np.zeros(values.shape[3]) if fill is None else fill)
     view = windows(padded, node.kernel, node.stride)  # (N, H', W', Cin, kh, kw)
-    n, h, w, channels = view.shape[:4]
+    n, h, w, channels, *kernel = view.shape
     size = channels // node.groups
-    columns = view.reshape(n * h * w, node.groups, size * node.kernel[0] * node.kernel[1])
-    kernels = weights.transpose(0, 3, 1, 2).reshape(node.groups, -1, columns.shape[2])
-    total = np.matmul(columns.transpose(1, 0, 2), kernels.transpose(0, 2, 1))  # (groups, NHW, Cg)
-    return np.asarray(total.transpose(1, 0, 2).reshape(n, h, w, node.channels), dtype=np.float64)
+    columns = view.reshape(n, h, w, node.groups, size, *kernel).transpose(0, 1, 2, 3, 5, 6, 4)
+    terms = prod((size, *kernel))
+    kernels = weights.reshape(node.groups, -1, terms).transpose(0, 2, 1)  # (groups, terms, Cg)
+    out = np.empty((n, h, w, node.channels))
+    # A few images at a time: what is copied then stays in the processor's cache.
+    step = max(1, COLUMNS // (h * w * channels * prod(kernel)))
+    for start in range(0, n, step):
+        part = columns[start : start + step].reshape(-1, node.groups, terms)
+        total = np.matmul(part.transpose(1, 0, 2), kernels)  # (groups, NHW, Cg)
+        out[start : start + step] = total.transpose(1, 0, 2).reshape(-1, h, w, node.channels)
+    return out
 
 
 def softmax(logits: Floats) -> Floats:
