@@ -212,12 +212,13 @@ def _baselines(
 
 def _solve(problem: RowProblem, config: FineVhConfig) -> dict[str, object]:
     found = assign_rows(problem, seed=config.seed, restarts=config.restarts)
+    linear_w = lower_bound_w(problem, start=found)
     best_w, proven = _best(problem, found, config)
     return {
         "finevh_w": found.power_w,
-        "best_w": best_w,
+        "best_w": best_w if proven else max(best_w, linear_w),
         "proven": proven,
-        "linear_w": lower_bound_w(problem, start=found),
+        "linear_w": linear_w,
         "n_low": int(found.low.sum()),
         "low_rows": ".".join(str(index) for index in np.flatnonzero(found.low)),
         "crossing_w": float(found.low @ problem.crossing_w @ ~found.low),
@@ -229,7 +230,7 @@ def _best(problem: RowProblem, found: Assignment, config: FineVhConfig) -> tuple
         return find_optimum(problem, start=found).power_w, True
     if problem.n_rows <= config.proven_rows:
         return prove_optimum(problem, limit_s=config.proof_limit_s)
-    return lower_bound_w(problem, start=found), False
+    return 0.0, False
 
 
 def row_tables(
