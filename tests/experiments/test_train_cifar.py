@@ -1,0 +1,152 @@
+import csv
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+import yaml
+
+from adaptive.artifact import artifact_names, load_artifact
+from adaptive.engine.reference import ReferenceEngine
+from adaptive.errors import ConfigError
+from adaptive.precision import Bits, Effort, PrecisionPlan, random_plans
+from experiments.train_cifar import (
+    CONFIG,
+    Folders,
+    Study,
+    chosen_efforts,
+    load_study,
+    main,
+    trained,
+)
+from models.data import LabelledImages
+from models.datasets.catalogue import dataset, dataset_of
+from models.export import load_network
+from models.train import reproducible
+from models.trees import tree_of
+
+NAMES = tuple(yaml.safe_load(CONFIG.read_text()))
+
+
+def noise(count: int) -> LabelledImages:
+    rng = np.random.default_rng(count)
+    images = rng.integers(0, 256, (count, 32, 32, 3), dtype=np.uint8)
+    return LabelledImages(images, rng.integers(0, 10, count))
+
+
+def tiny() -> Study:
+    study = load_study(CONFIG, "resnet8")
+    return replace(
+        study,
+        float=replace(study.float, epochs=1, batch=8),
+        joint=replace(study.joint, epochs=1, batch=8, range_images=8),
+    )
+
+
+def test_both_phases_leave_checkpoints_and_a_log(tmp_path: Path) -> None:
+    folders = Folders(None, tmp_path)
+    with reproducible(0):
+        network = trained(tiny(), noise(16), noise(8), folders)
+    with (tmp_path / "log.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    assert [(row["phase"], row["epoch"], row["epochs"]) for row in rows] == [
+        ("float", "1", "1"), ("joint", "1", "1"),
+    ]  # fmt: skip
+    assert rows[0]["all-8"] == ""
+    assert 0.0 <= float(rows[1]["all-8"]) <= 1.0
+    assert len(network.layers) == 10
+    with reproducible(0):
+        again = trained(tiny(), noise(16), noise(8), folders)
+    states = (network.state_dict(), again.state_dict())
+    assert all(torch.equal(states[0][name], states[1][name]) for name in states[0])
+
+
+def test_a_trained_float_network_is_taken_over(tmp_path: Path) -> None:
+    study = replace(tiny(), joint=replace(tiny().joint, epochs=0))
+    folders = Folders(None, tmp_path)
+    with reproducible(0):
+        trained(study, noise(16), noise(8), folders)
+        state = torch.load(tmp_path / "float.pt", weights_only=True)["model"]
+        torch.save(state, tmp_path / "plain.pt")
+        taken = trained(study, noise(16), noise(8), Folders(None, tmp_path, tmp_path / "plain.pt"))
+    weight = taken.switchable["head"].weight
+    assert torch.equal(weight.detach(), state["head.weight"])
+    torch.save({"head.weight": weight.detach()}, tmp_path / "part.pt")
+    with pytest.raises(ConfigError, match=r"part\.pt: .*Missing key"):
+        trained(study, noise(16), noise(8), Folders(None, tmp_path, tmp_path / "part.pt"))
+
+
+def test_uniform_flipped_and_random_plans_are_measured_once_each() -> None:
+    layers = tuple("abcde")
+    efforts = chosen_efforts(layers, 6)
+    plans = [effort.plan for effort in efforts]
+    assert len(set(plans)) == len(plans)
+    counts = [sum(bits == 16 for bits in plan.bits) for plan in plans]
+    assert {counts.count(0), counts.count(5)} == {1}
+    assert (counts.count(1), counts.count(4)) >= (5, 5)
+    assert set(random_plans(layers, 6, seed=0)) <= set(plans)
+    assert plans == sorted(plans, key=lambda plan: plan.bits, reverse=True)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_entry_names_a_network_and_a_data_set_with_labels(name: str) -> None:
+    study = load_study(CONFIG, name)
+    assert len(tree_of(study.dataset).leaves) == dataset(study.dataset).classes
+
+
+def test_wrong_entries_and_missing_data_are_said_in_one_line(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(ConfigError, match="no network 'vgg', expected one of resnet8"):
+        load_study(CONFIG, "vgg")
+    path, output = tmp_path / "studies.yaml", tmp_path / "out.npz"
+    content = yaml.safe_load(CONFIG.read_text())
+    content["resnet8"]["float"]["batch"] = "many"
+    path.write_text(yaml.safe_dump(content))
+    with pytest.raises(ConfigError, match=r"studies\.yaml: .*float\.batch"):
+        load_study(path, "resnet8")
+    arguments = ["--network", "resnet8", "--data-dir", str(tmp_path), "--output", str(output)]
+    assert main([*arguments, "--work-dir", str(tmp_path / "work")]) == 2
+    message = capsys.readouterr().err
+    assert message.startswith("train_cifar: ")
+    assert message.count("\n") == 1
+    assert not output.exists()
+
+
+BUNDLED = [
+    name
+    for name in artifact_names()
+    if any(name == f"{key}_{load_study(CONFIG, key).dataset}" for key in NAMES)
+]
+
+
+@pytest.mark.parametrize("name", BUNDLED)
+def test_bundled_networks_were_made_by_these_recipes(name: str) -> None:
+    artifact = load_artifact(name)
+    key = next(key for key in NAMES if name.startswith(f"{key}_"))
+    study = load_study(CONFIG, key)
+    assert artifact.provenance["command"] == f"python -m experiments.train_cifar --network {key}"
+    assert artifact.provenance["joint_epochs"] == study.joint.epochs
+    assert dataset_of(str(artifact.provenance["dataset"])).name == study.dataset
+    assert artifact.labels.to_dict() == tree_of(study.dataset).to_dict()
+    measured = [entry.effort for entry in artifact.measured]
+    assert measured == chosen_efforts(artifact.layers, study.random_plans)
+
+
+@pytest.mark.parametrize("name", BUNDLED)
+def test_torch_and_the_engine_answer_alike_on_test_images(name: str) -> None:
+    artifact = load_artifact(name)
+    source = dataset_of(str(artifact.provenance["dataset"]))
+    try:
+        data = source.load("test")
+    except ConfigError as error:
+        pytest.skip(f"{error}")
+    images = data.images[:20]
+    network, engine = load_network(artifact), ReferenceEngine(artifact)
+    uniform = [PrecisionPlan.uniform(artifact.layers, bits) for bits in (Bits.INT16, Bits.INT8)]
+    for plan in (*uniform, *random_plans(artifact.layers, 3, seed=1)):
+        network.set_plan(plan)
+        with torch.no_grad():
+            codes = network(torch.from_numpy(images)).values.numpy()
+        np.testing.assert_array_equal(engine.run(images, Effort(plan)), codes)
