@@ -1,12 +1,17 @@
 """Activation ranges and temperatures from data."""
 
+from collections.abc import Iterator
+
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
 from adaptive.engine.reference import softmax
 from models.data import Pixels
 from models.network import SwitchableNetwork
+from models.ranged import Ranged
+from models.ranges import BINS, Magnitudes, RangeMethod, choose_reach
 
 Floats = NDArray[np.float64]
 
@@ -14,25 +19,43 @@ CHUNK = 500
 GOLDEN = (np.sqrt(5.0) - 1) / 2
 
 
-def calibrate_ranges(network: SwitchableNetwork, images: Pixels) -> dict[str, float]:
-    """Set each output's range to its greatest magnitude in plain float on some images.
+def calibrate_ranges(
+    network: SwitchableNetwork, images: Pixels, *, method: RangeMethod = RangeMethod.GREATEST
+) -> dict[str, float]:
+    """Set each output's range from its magnitudes in plain float on some images.
 
-    Returns the ranges by step name. The active plan is left as it was.
+    Returns how far codes reach, by step name. The active plan is left as it was.
     """
     plan = network.plan
     network.set_plan(None)
-    greatest = dict.fromkeys((step.name for step in network.steps), 0.0)
+    layers = {step.name: step.layer for step in network.steps}
+    greatest = dict.fromkeys(layers, 0.0)
+    for values in _values(network, images):
+        for name, magnitude in values.items():
+            greatest[name] = max(greatest[name], float(magnitude.max()))
+    # A dead output would have no range; any will do for it.
+    reach = {name: value or 1.0 for name, value in greatest.items()}
+    if method is not RangeMethod.GREATEST:
+        counts = {name: np.zeros(BINS, np.int64) for name in layers}
+        for values in _values(network, images):
+            for name, magnitude in values.items():
+                found = torch.histc(magnitude, BINS, min=0.0, max=reach[name])
+                counts[name] += found.numpy().astype(np.int64)
+        for name, layer in layers.items():
+            steps = 127.0 if isinstance(layer, Ranged) and layer.signed else 255.0
+            reach[name] = choose_reach(Magnitudes(counts[name], reach[name]), method, steps=steps)
+    network.set_ranges(reach)
+    network.set_plan(plan)
+    return reach
+
+
+def _values(network: SwitchableNetwork, images: Pixels) -> Iterator[dict[str, Tensor]]:
+    """Yield the magnitudes of what every step writes, some images at a time."""
     device = next(network.parameters()).device
     for start in range(0, len(images), CHUNK):
         with torch.no_grad():
             flows = network.trace(torch.from_numpy(images[start : start + CHUNK]).to(device))
-        for name in greatest:
-            greatest[name] = max(greatest[name], float(flows[name].values.abs().max()))
-    # A dead output would have no range; any will do for it.
-    greatest = {name: value or 1.0 for name, value in greatest.items()}
-    network.set_ranges(greatest)
-    network.set_plan(plan)
-    return greatest
+        yield {step.name: flows[step.name].values.abs().float().cpu() for step in network.steps}
 
 
 def fit_temperature(logits: Floats, labels: NDArray[np.int64]) -> float:
