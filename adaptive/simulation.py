@@ -1,18 +1,20 @@
 """A platform made of models: frames make power, power makes heat, heat makes leakage."""
 
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Self
 
 import numpy as np
 
+from adaptive.frame_queue import FrameQueue
 from adaptive.operating_point import OperatingPoint
 from adaptive.plant import Plant
 from adaptive.platform import Observation
-from thermal.discretise import discretise
-from thermal.network import Vector
+from adaptive.sensing import EXACT, SensorErrors, Sensors
+from adaptive.surroundings import Surroundings
+from thermal.network import Vector, frozen_array
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,53 +65,17 @@ class Truth:
     served: tuple[Served, ...]
 
 
-class FrameQueue:
-    """Frames in order of arrival, each with the same time to live.
+@dataclass(frozen=True, slots=True)
+class _Piece:
+    """What happened while one point was in effect."""
 
-    Parameters
-    ----------
-    deadline_s
-        A frame not taken within this time of its arrival is dropped [s].
-    """
-
-    def __init__(self, deadline_s: float) -> None:
-        if not deadline_s > 0.0:
-            raise ValueError(f"deadline_s is {deadline_s}, expected a positive number")
-        self._deadline_s = deadline_s
-        self._batches: deque[tuple[float, int, int]] = deque()  # (arrival, first number, count)
-        self._next = 0
-        self._waiting = 0
-
-    def __len__(self) -> int:
-        return self._waiting
-
-    def arrive(self, time_s: float, count: int) -> None:
-        """Add frames that arrived at a time."""
-        if count:
-            self._batches.append((time_s, self._next, count))
-            self._next += count
-            self._waiting += count
-
-    def expire(self, time_s: float) -> int:
-        """Drop the frames whose deadline has passed; return how many."""
-        dropped = 0
-        while self._batches and self._batches[0][0] + self._deadline_s < time_s:
-            dropped += self._batches.popleft()[2]
-        self._waiting -= dropped
-        return dropped
-
-    def take(self, limit: int) -> list[tuple[float, int, int]]:
-        """Remove up to `limit` frames, oldest first, as (arrival, first number, count)."""
-        taken = []
-        while limit > 0 and self._batches:
-            arrival_s, first, count = self._batches.popleft()
-            used = min(count, limit)
-            taken.append((arrival_s, first, used))
-            if used < count:
-                self._batches.appendleft((arrival_s, first + used, count - used))
-            limit -= used
-            self._waiting -= used
-        return taken
+    arrived: int
+    dropped: int
+    served: tuple[Served, ...]
+    delay_s: float  # from arrival to answer, summed over the frames answered
+    hottest_degc: float
+    energy_j: float
+    over: int  # steps that ended above the cap
 
 
 class SimulatedPlatform:
@@ -123,7 +89,7 @@ class SimulatedPlatform:
     plant
         The board.
     ambient_degc
-        Ambient temperature [degC].
+        Ambient temperature, fixed or as a function of time [degC].
     cap_degc
         Junction temperature above which time is counted [degC].
     demand_hz
@@ -132,34 +98,61 @@ class SimulatedPlatform:
         How long a frame may wait [s].
     step_s
         Integration step; power is held over a step, so leakage lags by at most one [s].
+    start_degc
+        Node temperatures at the start, shape (n,); the ambient by default [degC].
+    heat_w
+        Heat from outside into nodes, by name, as a function of time [W].
+    cooling
+        Conductance to the ambient over the board's own, as a function of time [1].
+    sensing
+        What the zones get wrong.
+    actuator_delay_s
+        How long after `apply` a point takes effect; the first one does at once [s].
 
     Notes
     -----
-    Limits: service is fluid within a period (whole frames, no per-frame schedule); applying a
-    point takes no time and no energy; the ambient is constant; zones have no lag.
+    Limits: service is fluid within a period (whole frames, no per-frame schedule), so a frame may
+    be answered in the period its deadline falls in; one that the point is too slow for is dropped;
+    applying a point takes no energy.
     """
 
     def __init__(
         self,
         plant: Plant,
         *,
-        ambient_degc: float,
+        ambient_degc: float | Callable[[float], float],
         cap_degc: float,
         demand_hz: Callable[[float], float],
         deadline_s: float = 0.5,
         step_s: float = 0.02,
+        start_degc: Vector | None = None,
+        heat_w: Callable[[float], Mapping[str, float]] | None = None,
+        cooling: Callable[[float], float] | None = None,
+        sensing: SensorErrors = EXACT,
+        actuator_delay_s: float = 0.0,
     ) -> None:
+        if not actuator_delay_s >= 0.0:
+            raise ValueError(f"actuator_delay_s is {actuator_delay_s}, expected 0 or more")
         self._plant = plant
-        self._ambient_degc = ambient_degc
+        self._around = Surroundings(
+            plant.network, ambient_degc, step_s=step_s, heat_w=heat_w, cooling=cooling
+        )
         self._cap_degc = cap_degc
         self._demand_hz = demand_hz
         self._step_s = step_s
-        self._model = discretise(plant.network, step_s)
-        self._temps: Vector = np.full(len(plant.network.nodes), ambient_degc)
+        n = len(plant.network.nodes)
+        start: Vector = np.full(n, self._around.ambient_degc(0.0))
+        if start_degc is not None:
+            start = frozen_array(start_degc, field="start_degc", shape=(n,))
+        self._temps = start
+        self._sensors = Sensors(plant, sensing, start, step_s=step_s)
+        self._delay_s = actuator_delay_s
+        self._commands: deque[tuple[float, OperatingPoint]] = deque()  # (when in effect, point)
         self._queue = FrameQueue(deadline_s)
         self._time_s = 0.0
         self._due = 0.0  # frames demanded so far, fraction included
         self._credit = 0.0  # frames that could have been served, fraction carried
+        self._owed_s = 0.0  # work on frames counted as served that is still to be done
         self._point: OperatingPoint | None = None
         self._voltage_v, self._frequency_hz = plant.block_arrays([{}])
         self._seen = (0.0, 0.0, 0.0)  # demand, served, latency of the last period
@@ -178,11 +171,8 @@ class SimulatedPlatform:
         return None
 
     def observe(self) -> Observation:
-        """Return quantised zone readings and what the last period saw of the stream."""
-        temps = {
-            zone.name: zone.reading_degc(float(self._temps[self._plant.network.index(zone.node)]))
-            for zone in self._plant.zones
-        }
+        """Return zone readings and what the last period saw of the stream."""
+        temps = self._sensors.read()
         demand_hz, served_hz, latency_s = self._seen
         return Observation(
             time_s=self._time_s,
@@ -198,63 +188,101 @@ class SimulatedPlatform:
         )
 
     def apply(self, point: OperatingPoint) -> None:
-        """Run at this point from now on."""
-        if point is not self._point:
-            self._point = point
-            self._voltage_v, self._frequency_hz = self._plant.block_arrays([point.islands])
+        """Run at this point from now on, or from when the actuator's delay is over."""
+        if point is (self._commands[-1][1] if self._commands else self._point):
+            return
+        if self._point is None or self._delay_s == 0.0:
+            self._enter(point)
+        else:
+            self._commands.append((self._time_s + self._delay_s, point))
+
+    def _enter(self, point: OperatingPoint) -> None:
+        self._point = point
+        self._voltage_v, self._frequency_hz = self._plant.block_arrays([point.islands])
 
     def wait_until(self, time_s: float) -> None:
         """Serve frames and integrate heat up to a time [s]."""
         if self._point is None:
             raise RuntimeError("wait_until before apply: a board runs at some operating point")
         span_s = time_s - self._time_s
-        steps = round(span_s / self._step_s)
-        if steps < 1:
+        left = round(span_s / self._step_s)
+        if left < 1:
             return
-        arrived, dropped, served, busy = self._serve(self._point, span_s)
-        hottest, energy_j, over = self._heat(self._point, busy, steps)
+        pieces = []
+        while left:
+            while self._commands and self._commands[0][0] <= self._time_s + 0.5 * self._step_s:
+                self._enter(self._commands.popleft()[1])
+            steps = left
+            if self._commands:
+                until_s = self._commands[0][0] - self._time_s
+                steps = min(left, max(round(until_s / self._step_s), 1))
+            piece_s = time_s - self._time_s if steps == left else steps * self._step_s
+            pieces.append(self._advance(self._point, piece_s, steps))
+            left -= steps
         self._time_s = time_s
+        self._account(pieces, span_s)
+
+    def _account(self, pieces: list[_Piece], span_s: float) -> None:
+        """Sum what happened in a period into what is observed and what is true."""
+        arrived = sum(piece.arrived for piece in pieces)
+        served = tuple(batch for piece in pieces for batch in piece.served)
+        count = sum(batch.count for batch in served)
+        delay_s = sum(piece.delay_s for piece in pieces)
+        self._seen = (arrived / span_s, count / span_s, delay_s / count if count else 0.0)
         self.truth.append(
             Truth(
-                time_s=time_s,
-                hottest_degc=hottest,
-                power_w=energy_j / span_s,
-                over_cap_s=over * self._step_s,
+                time_s=self._time_s,
+                hottest_degc=max(piece.hottest_degc for piece in pieces),
+                power_w=sum(piece.energy_j for piece in pieces) / span_s,
+                over_cap_s=sum(piece.over for piece in pieces) * self._step_s,
                 arrived=arrived,
-                dropped=dropped,
+                dropped=sum(piece.dropped for piece in pieces),
                 served=served,
             )
         )
 
-    def _serve(
-        self, point: OperatingPoint, span_s: float
-    ) -> tuple[int, int, tuple[Served, ...], float]:
-        """Answer what one point can in a span; return arrived, dropped, served, busy share."""
+    def _advance(self, point: OperatingPoint, span_s: float, steps: int) -> _Piece:
+        """Answer what one point can in a span, and integrate."""
+        end_s = self._time_s + span_s
         middle_s = self._time_s + span_s / 2
         before = int(self._due)
         self._due += self._demand_hz(middle_s) * span_s
         arrived = int(self._due) - before
         self._queue.arrive(middle_s, arrived)
-        self._credit += 0.0 if self.shut_down else point.frames_hz * span_s
+        works = point.duty > 0.0 and not self.shut_down
+        # What this point is too slow for would be answered late: no use starting on it.
+        dropped = self._queue.expire(self._time_s + point.latency_s) if works else 0
+        self._credit += point.frames_hz * span_s if works else 0.0
         taken = self._queue.take(int(self._credit))
         count = sum(batch[2] for batch in taken)
         self._credit = min(self._credit - count, 1.0)  # idle capacity cannot be saved up
-        end_s = self._time_s + span_s
-        dropped = self._queue.expire(end_s)
-        waited = sum((end_s - arrival_s) * n for arrival_s, _, n in taken)
-        latency_s = waited / count + point.latency_s if count else 0.0
-        self._seen = (arrived / span_s, count / span_s, latency_s)
-        served = tuple(Served(point, first, n) for _, first, n in taken)
-        return arrived, dropped, served, min(count * point.latency_s / span_s, point.duty)
+        dropped += self._queue.expire(end_s)
+        # Frames are counted whole; work on the last of them may reach into the next span.
+        self._owed_s += count * point.latency_s
+        work_s = min(self._owed_s, point.duty * span_s)
+        self._owed_s -= work_s
+        hottest, energy_j, over = self._heat(point, work_s / span_s, steps)
+        self._time_s = end_s
+        return _Piece(
+            arrived=arrived,
+            dropped=dropped,
+            served=tuple(Served(point, first, n) for _, first, n in taken),
+            delay_s=sum((end_s - arrival_s + point.latency_s) * n for arrival_s, _, n in taken),
+            hottest_degc=hottest,
+            energy_j=energy_j,
+            over=over,
+        )
 
     def _heat(self, point: OperatingPoint, busy: float, steps: int) -> tuple[float, float, int]:
         """Integrate; return hottest junction, energy [J] and steps ending above the cap."""
         hottest, energy_j, over = -np.inf, 0.0, 0
         utilisation = self._plant.utilisation_array([{point.cores: busy}])
-        for _ in range(steps):
+        for step in range(steps):
+            time_s = self._time_s + (step + 0.5) * self._step_s
             power = self._node_power(utilisation)
-            self._temps = self._model.step(self._temps, power, self._ambient_degc)
             energy_j += float(power.sum()) * self._step_s
+            self._temps = self._around.step(self._temps, power, time_s)
+            self._sensors.step(self._temps)
             peak = float(self._plant.junctions(self._temps).max())
             hottest = max(hottest, peak)
             over += peak > self._cap_degc

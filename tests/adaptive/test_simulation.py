@@ -4,9 +4,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from plants import OPPS, make_point, two_node_plant
 
+from adaptive.frame_queue import FrameQueue
 from adaptive.governor.static import Static
 from adaptive.loop import Sample, run
-from adaptive.simulation import FrameQueue, SimulatedPlatform
+from adaptive.simulation import SimulatedPlatform
 from thermal.headroom import settle
 
 
