@@ -1,10 +1,12 @@
 """A web server on the loopback interface, with the faults that servers have."""
 
+import os
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from unittest.mock import patch
 
 
 @dataclass
@@ -54,7 +56,9 @@ def serving(site: Site) -> Iterator[Site]:
     thread.start()
     site.base = f"http://127.0.0.1:{server.server_port}"
     try:
-        yield site
+        # A machine behind a proxy must still find itself.
+        with patch.dict(os.environ, {"no_proxy": "127.0.0.1"}):
+            yield site
     finally:
         server.shutdown()
         thread.join()
