@@ -23,6 +23,7 @@ from adaptive.platform import Observation
 from thermal.network import Vector
 
 WINDOW_FRAMES = 20.0  # answers that one measurement of the slow-down rests on
+_LONGEST_PERIOD_S = 10.0  # after a longer gap it is not known what ran
 _MEASUREMENT_VARIANCE = 1e-3
 _LEAST_DRIFT = 1e-4  # variance that a measurement's time adds, when all is calm
 _MEMORY = 0.3
@@ -76,7 +77,7 @@ class SlowdownMeter:
             return None
         elapsed_s = observation.time_s - before.time_s
         answered = observation.served_hz * elapsed_s
-        if not (0.0 < elapsed_s < math.inf and 0.0 <= answered < math.inf):
+        if not (0.0 < elapsed_s <= _LONGEST_PERIOD_S and 0.0 <= answered < math.inf):
             self._restart()
             return None
         self._profiled += ran.frames_hz * elapsed_s

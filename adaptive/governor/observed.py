@@ -11,12 +11,19 @@ from adaptive.operating_point import OperatingPoint
 from adaptive.platform import Observation
 
 _CLEAR_S = 1.0  # a backlog is worth clearing within this time
+_MOST_HZ = 1e9  # no stream of frames is faster
+_LOWEST_DEGC, _HIGHEST_DEGC = -273.15, 1000.0  # what the temperature of a chip can be at all
+
+
+def is_temperature(reading_degc: float) -> bool:
+    """Say whether a reading can be a temperature at all; NaN cannot."""
+    return _LOWEST_DEGC <= reading_degc <= _HIGHEST_DEGC
 
 
 def hottest_degc(observation: Observation) -> float:
-    """Return the hottest reading; infinite if there is none or one is no number [degC]."""
+    """Return the hottest reading; infinite if there is none or one is no temperature [degC]."""
     temps = observation.temps_degc.values()
-    if any(math.isnan(temp) for temp in temps):
+    if not all(is_temperature(temp) for temp in temps):
         return math.inf
     return max(temps, default=math.inf)
 
@@ -40,6 +47,6 @@ def busy_share(observation: Observation, point: OperatingPoint) -> float:
 def wanted_hz(observation: Observation) -> float:
     """Return the frame rate worth providing: what arrives, and the backlog within a second [Hz]."""
     demand_hz = observation.demand_hz
-    if math.isnan(demand_hz):
+    if not demand_hz <= _MOST_HZ:  # NaN is not
         return math.inf
     return max(demand_hz, 0.0) + max(observation.backlog, 0) / _CLEAR_S

@@ -14,7 +14,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from adaptive.governor.kernel_tables import as_ladder
-from adaptive.governor.observed import busy_share
+from adaptive.governor.observed import busy_share, is_temperature
 from adaptive.operating_point import OperatingPoint
 from adaptive.plant import Plant
 from adaptive.platform import Observation
@@ -98,7 +98,7 @@ class Proactive:
         readings = {
             self._plant.network.index(zone.node): observation.temps_degc[zone.name]
             for zone in zones
-            if math.isfinite(observation.temps_degc.get(zone.name, math.nan))
+            if is_temperature(observation.temps_degc.get(zone.name, math.nan))
         }
         elapsed_s = observation.time_s - self._time_s
         temps = self._temps

@@ -1,5 +1,6 @@
 """What tests of policies share: observations by hand, odd ones, and a run on the two-node board."""
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import pairwise
@@ -42,11 +43,14 @@ def seen(
 
 def odd_observations() -> st.SearchStrategy[list[Observation]]:
     """Runs of observations with anything in them: absent zones, NaN, infinities, time standing."""
-    anything = st.one_of(st.floats(), st.floats(-50.0, 200.0))
+    anything = st.one_of(
+        st.sampled_from([0.0, math.nan, math.inf, -math.inf, 1e308, -1e308]),
+        st.floats(-50.0, 200.0),
+    )
     return st.lists(
         st.builds(
             Observation,
-            time_s=st.one_of(st.floats(), st.floats(0.0, 10.0)),
+            time_s=st.one_of(st.floats(), st.sampled_from([0.1, 0.2, 0.3, 0.4])),
             temps_degc=st.dictionaries(st.sampled_from(["cpu-thermal", "other"]), anything),
             ages_s=st.just({}),
             power_w=st.none(),

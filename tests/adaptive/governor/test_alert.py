@@ -83,6 +83,14 @@ def test_idle_time_makes_it_a_bound() -> None:
     assert meter.read(seen(time_s=1.0, served_hz=25.0), POINTS[1]) == (pytest.approx(2.0), False)
 
 
+@pytest.mark.parametrize("gap_s", [0.0, -1.0, 60.0, float("nan")])
+def test_a_gap_starts_the_count_anew(gap_s: float) -> None:
+    meter = SlowdownMeter()
+    meter.read(seen(time_s=0.0, backlog=3), POINTS[1])
+    meter.read(seen(time_s=0.5, served_hz=30.0, backlog=3), POINTS[1])
+    assert meter.read(seen(time_s=0.5 + gap_s, served_hz=30.0, backlog=3), POINTS[1]) is None
+
+
 @given(st.floats(0.0, 300.0), st.floats(0.0, 60.0), st.floats(60.0, 100.0))
 def test_the_predicted_power_is_within_the_cap(demand: float, ambient: float, trip: float) -> None:
     plant = two_node_plant()

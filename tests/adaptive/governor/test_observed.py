@@ -13,7 +13,17 @@ def test_the_hottest_zone_counts() -> None:
     assert hottest_degc(replace(seen(), temps_degc={"a": 50.0, "b": 61.0})) == 61.0
 
 
-@pytest.mark.parametrize("temps", [{}, {"a": 50.0, "b": math.nan}, {"b": math.nan, "a": 50.0}])
+@pytest.mark.parametrize(
+    "temps",
+    [
+        {},
+        {"a": 50.0, "b": math.nan},
+        {"b": math.nan, "a": 50.0},
+        {"a": -math.inf, "b": 50.0},
+        {"a": -300.0, "b": 50.0},
+        {"a": 1e308},
+    ],
+)
 def test_no_believable_zone_reads_as_infinitely_hot(temps: dict[str, float]) -> None:
     assert hottest_degc(replace(seen(), temps_degc=temps)) == math.inf
 
