@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
+from math import prod
 
 import numpy as np
 import torch
@@ -35,7 +36,8 @@ from models.pooling import Averaging, Flattening, GlobalAveraging, MaxPooling
 from models.ranged import Ranged
 from models.window import Window
 
-CHUNK = 720
+ELEMENTS = 2**19
+"""Codes of one signal that are computed at a time: more would not fit the processor's cache."""
 
 
 def export_network(
@@ -139,8 +141,9 @@ def measure(
     wanted = tuple(efforts)
     engine = ReferenceEngine(artifact)
     codes: dict[Effort, list[NDArray[np.int32]]] = {effort: [] for effort in wanted}
-    for start in range(0, len(data), CHUNK):
-        for effort, answer in engine.run_all(data.images[start : start + CHUNK], wanted):
+    largest = max(prod(signal.shape) for signal in artifact.signals.values())
+    for batch in data.batches(max(1, ELEMENTS // largest)):
+        for effort, answer in engine.run_all(batch.images, wanted):
             codes[effort].append(answer)
     return tuple(
         _measured(artifact, effort, engine.logits(np.concatenate(parts), effort), data.labels)

@@ -123,9 +123,10 @@ def test_codes_lie_close_to_the_real_network() -> None:
         assert error.max() < share * np.abs(real).max()
 
 
-def test_measuring_counts_what_the_engine_answers() -> None:
+def test_measuring_counts_what_the_engine_answers(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("models.export.ELEMENTS", 200 * 144)  # four parts
     artifact = replace(small_artifact(), measured=())
-    images = small_images(750)  # more than one chunk
+    images = small_images(750)
     efforts = [Effort(plan) for plan in all_plans(artifact.layers)]
     engine = ReferenceEngine(artifact)
     # Labels are what the first plan answers, so it is always right.
