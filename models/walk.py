@@ -1,5 +1,6 @@
 """The conversion itself: a walk over a traced network, node by node, in order."""
 
+import operator
 import re
 from math import prod
 
@@ -13,7 +14,7 @@ from models.network import Step
 from models.operations import Join, Sum, operation, pair
 from models.window import Window
 
-_NOTHING = (nn.Identity, nn.Dropout, nn.Dropout1d, nn.Dropout2d, nn.AlphaDropout)
+_NOTHING = nn.Identity | nn.Dropout | nn.Dropout1d | nn.Dropout2d | nn.AlphaDropout
 
 
 class Walker:
@@ -68,6 +69,7 @@ class Walker:
     def _convert(self, node: fx.Node) -> None:
         """Convert one node."""
         what = operation(node, self.modules)
+        self._check_order(node, what)
         match what:
             case nn.Conv2d() | nn.Linear():
                 self._weighted(node, what)
@@ -92,6 +94,19 @@ class Walker:
             case _:
                 kind = type(what).__name__ if what is not None else _plain_name(node.target)
                 raise self._refusal(node, f"operation {kind}", "one that is supported")
+
+    def _check_order(self, node: fx.Node, what: nn.Module | None) -> None:
+        """Refuse what would read other values than it does in the float network."""
+        read = [other for other in node.all_input_nodes if other in self.drafts]
+        of_image = any(self.drafts[other].name == "input" for other in read)
+        harmless = self.normalisation is None or isinstance(
+            what, nn.Conv2d | nn.ZeroPad2d | _NOTHING
+        )
+        if of_image and not harmless:
+            raise self._refusal(node, "reads the normalised image", "convolutions only")
+        in_place = node.target in (operator.iadd, "add_")
+        if in_place and read and len(read[0].users) > 1:
+            raise self._refusal(node, f"changes {read[0]} in place", "no other reader of it")
 
     def _draft(self, node: fx.Node, what: nn.Module, *sources: Draft) -> Draft:
         """Begin a step for a node."""

@@ -200,6 +200,7 @@ class Calls(nn.Module):
         self.pad = nn.ZeroPad2d(1)
         self.uneven = nn.ZeroPad2d((2, 0, 0, 0))
         self.last = nn.Conv2d(3, 3, 3)
+        self.one = nn.Conv2d(3, 3, 1)
         self.head = nn.Linear(9, 4)
 
     def forward(self, x: Tensor) -> Tensor:
@@ -223,6 +224,7 @@ REFUSED: list[tuple[str, Callable[[Calls, Tensor], Tensor], str]] = [
     ("a linear layer on rows", lambda net, x: net.head(x), "node head .*reads an image"),
     ("an average with a border", lambda net, x: functional.avg_pool2d(x, 3, 1, 1), "node avg_pool"),
     ("uneven windows", lambda net, x: functional.adaptive_avg_pool2d(x, 4), "windows of equal"),
+    ("a sum in place beside", lambda net, x: x.add_(net.one(x)) + x, "node .* in place"),
     ("rows flattened", lambda net, x: torch.flatten(x, 2), "node flatten .*flattens 2"),
     ("an image as the answer", lambda net, x: net.norm(x), "node output .*expected logits"),
 ]  # fmt: skip
@@ -264,6 +266,13 @@ def test_an_impossible_normalisation_is_refused(
 ) -> None:
     with pytest.raises(ValueError, match=message):
         Normalisation(mean, deviation)
+
+
+def test_a_normalised_image_that_no_convolution_reads_is_refused() -> None:
+    network = nn.Sequential(nn.ReLU(), nn.Conv2d(3, 4, 1), nn.AdaptiveAvgPool2d(1), nn.Flatten())
+    convert(network, SHAPE)
+    with pytest.raises(ConfigError, match=r"node _0 \(0\): reads the normalised image"):
+        convert(network, SHAPE, normalisation=Normalisation((0.5,) * 3, (0.5,) * 3))
 
 
 def test_a_normalisation_for_other_images_is_refused() -> None:
