@@ -71,3 +71,8 @@ def _is_over_positions(node: fx.Node) -> bool:
 def pair(value: int | tuple[int, ...]) -> tuple[int, int]:
     """Return height and width where torch takes one number or both."""
     return (value, value) if isinstance(value, int) else (value[0], value[1])
+
+
+def plain_name(target: object) -> str:
+    """Name a function or a method."""
+    return str(getattr(target, "__name__", target))

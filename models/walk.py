@@ -11,7 +11,7 @@ from adaptive.precision import Bits
 from models.draft import Draft
 from models.fold import Normalisation, Weights, fold_batch_norm, fold_normalisation, weights_of
 from models.network import Step
-from models.operations import Join, Sum, operation, pair
+from models.operations import Join, Sum, operation, pair, plain_name
 from models.window import Window
 
 _NOTHING = nn.Identity | nn.Dropout | nn.Dropout1d | nn.Dropout2d | nn.AlphaDropout
@@ -49,7 +49,7 @@ class Walker:
 
     def _refusal(self, node: fx.Node, found: str, expected: str) -> ConfigError:
         """Say what is wrong with a node."""
-        target = node.target if isinstance(node.target, str) else _plain_name(node.target)
+        target = node.target if isinstance(node.target, str) else plain_name(node.target)
         return ConfigError(f"node {node.name} ({target}): {found}, expected {expected}")
 
     def _image(self, node: fx.Node) -> None:
@@ -92,7 +92,7 @@ class Walker:
             case module if isinstance(module, _NOTHING):
                 self.drafts[node] = self._read(node, node.args[0])
             case _:
-                kind = type(what).__name__ if what is not None else _plain_name(node.target)
+                kind = type(what).__name__ if what is not None else plain_name(node.target)
                 raise self._refusal(node, f"operation {kind}", "one that is supported")
 
     def _check_order(self, node: fx.Node, what: nn.Module | None) -> None:
@@ -293,8 +293,3 @@ class Walker:
 def _shape(node: fx.Node) -> tuple[int, ...]:
     """Return what a node writes for one image: (C, H, W) or (F,)."""
     return tuple(node.meta["tensor_meta"].shape[1:])
-
-
-def _plain_name(target: object) -> str:
-    """Name a function or a method."""
-    return str(getattr(target, "__name__", target))
