@@ -18,7 +18,7 @@ from adaptive.governor.static import fastest
 from adaptive.plant import Plant
 from adaptive.precision import Bits, Effort, PrecisionPlan
 from experiments.docs import markdown_table, replace_block
-from experiments.governors import GOVERNORS, make_governor
+from experiments.governors import DEMO_GOVERNORS, make_governor
 from experiments.outcome import Run, Summary
 from experiments.plots import answers, temperatures, timeline
 from experiments.progress import Progress
@@ -57,7 +57,7 @@ def _demo(args: argparse.Namespace) -> int:
     paragraphs = describe(study, args.board)
     print(*paragraphs, sep="\n", end="\n\n")
     runs = []
-    for name in GOVERNORS:
+    for name in DEMO_GOVERNORS:
         governor = make_governor(
             name, plant=study.plant, points=study.points, scenario=study.scenario
         )

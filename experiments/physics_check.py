@@ -11,7 +11,9 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from adaptive.errors import AdaptiveError
-from experiments import (
+from experiments.docs import markdown_table, replace_block
+from experiments.metric import Metric
+from experiments.physics import (
     board_validation,
     finevh_study,
     hotspot_check,
@@ -21,31 +23,33 @@ from experiments import (
     thermal_headroom,
     thermal_profile,
 )
-from experiments.docs import markdown_table, replace_block
-from experiments.metric import Metric
+from experiments.physics.finevh_solve import FineVhConfig
+from experiments.physics.synthetic_board import SyntheticConfig
 from experiments.progress import Progress
 from experiments.study_config import read_config
 
 STUDIES: Mapping[str, Callable[[], list[Metric]]] = {
     "hotspot_check": lambda: hotspot_check.metrics(
-        read_config("hotspot_check", hotspot_check.HotSpotCheckConfig)
+        read_config("physics/hotspot_check", hotspot_check.HotSpotCheckConfig)
     ),
     "identification": lambda: identification.metrics(
-        read_config("identification", identification.SyntheticConfig)
+        read_config("physics/identification", SyntheticConfig)
     ),
-    "real_power": lambda: real_power.metrics(read_config("real_power", real_power.RealPowerConfig)),
-    "real_heat": lambda: real_heat.metrics(read_config("real_heat", real_heat.RealHeatConfig)),
-    "finevh_study": lambda: finevh_study.metrics(
-        read_config("finevh_study", finevh_study.FineVhConfig)
+    "real_power": lambda: real_power.metrics(
+        read_config("physics/real_power", real_power.RealPowerConfig)
     ),
+    "real_heat": lambda: real_heat.metrics(
+        read_config("physics/real_heat", real_heat.RealHeatConfig)
+    ),
+    "finevh_study": lambda: finevh_study.metrics(read_config("physics/finevh_study", FineVhConfig)),
     "thermal_headroom": lambda: thermal_headroom.metrics(
-        read_config("thermal_headroom", thermal_headroom.HeadroomConfig)
+        read_config("physics/thermal_headroom", thermal_headroom.HeadroomConfig)
     ),
     "thermal_profile": lambda: thermal_profile.metrics(
-        read_config("thermal_profile", thermal_profile.ProfileConfig)
+        read_config("physics/thermal_profile", thermal_profile.ProfileConfig)
     ),
     "board_validation": lambda: board_validation.metrics(
-        read_config("board_validation", board_validation.ValidationConfig)
+        read_config("physics/board_validation", board_validation.ValidationConfig)
     ),
 }
 HEADER = ("metric", "value", "unit", "study")

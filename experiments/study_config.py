@@ -20,7 +20,7 @@ def read_config(study: str, kind: type[_Config], path: Path | None = None) -> _C
     Parameters
     ----------
     study
-        Module name; its config lies beside it as ``<study>.yaml``.
+        Module below `experiments`, e.g. ``"physics/real_heat"``; its config lies beside it.
     kind
         The dataclass to read it into; unknown values and wrong types are refused.
     path
@@ -31,7 +31,7 @@ def read_config(study: str, kind: type[_Config], path: Path | None = None) -> _C
     ConfigError
         If the file cannot be read or is not such a config.
     """
-    file = Path(__file__).with_name(f"{study}.yaml") if path is None else path
+    file = Path(__file__).parent / f"{study}.yaml" if path is None else path
     try:
         return msgspec.convert(load_yaml(file), kind)
     except msgspec.ValidationError as error:

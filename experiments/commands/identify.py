@@ -10,9 +10,9 @@ from matplotlib.figure import Figure
 from adaptive.config import load_board, read_board
 from adaptive.errors import ConfigError
 from adaptive.plant import Plant
-from experiments.board_fit import estimate_power_w, fitted_board, write_board
+from experiments.physics.board_fit import estimate_power_w, fitted_board, write_board
+from experiments.physics.traces import BoardTrace, heat_trace, load_trace
 from experiments.report import write_report
-from experiments.traces import BoardTrace, heat_trace, load_trace
 from thermal.identify.belief import Belief
 from thermal.identify.identify import Identified, identify_heat
 from thermal.identify.trace import HeatTrace

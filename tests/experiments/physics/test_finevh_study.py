@@ -9,19 +9,26 @@ from adaptive.errors import ConfigError
 from dvfs.power import PowerModel
 from dvfs.row_optimum import find_optimum
 from dvfs.row_search import assign_rows
-from experiments.finevh_circuits import load_technology
-from experiments.finevh_exact import prove_optimum
-from experiments.finevh_solve import FineVhConfig, Headline, row_tables, study
-from experiments.finevh_study import main, metrics, study_metrics, tabulate, with_percent, write
+from experiments.physics.finevh_circuits import load_technology
+from experiments.physics.finevh_exact import prove_optimum
+from experiments.physics.finevh_solve import FineVhConfig, Headline, row_tables, study
+from experiments.physics.finevh_study import (
+    main,
+    metrics,
+    study_metrics,
+    tabulate,
+    with_percent,
+    write,
+)
 from experiments.study_config import read_config
 
-SHIPPED = Path(__file__).parents[2] / "experiments"
+SHIPPED = Path(__file__).parents[3] / "experiments" / "physics"
 
 
 @pytest.fixture(scope="module")
 def config() -> FineVhConfig:
     return replace(
-        read_config("finevh_study", FineVhConfig),
+        read_config("physics/finevh_study", FineVhConfig),
         circuits=("mac",),
         rows=(6, 24),
         rails=("banded", "tracking"),
@@ -152,9 +159,9 @@ def test_the_report_holds_table_picture_and_islands(
 
 
 def test_the_shipped_configs_are_valid() -> None:
-    long = read_config("finevh_study", FineVhConfig, SHIPPED / "finevh_full.yaml")
+    long = read_config("physics/finevh_study", FineVhConfig, SHIPPED / "finevh_full.yaml")
     assert {5, 20, 60} <= set(long.rows)
-    short = read_config("finevh_study", FineVhConfig)
+    short = read_config("physics/finevh_study", FineVhConfig)
     assert short.headline == long.headline
 
 

@@ -3,7 +3,7 @@ import math
 import pytest
 from dies import DATA
 
-from experiments.leaky_check import LeakyCheck, check_leakage
+from experiments.physics.leaky_check import LeakyCheck, check_leakage
 from thermal.hotspot.case import load_case
 
 CASE = load_case(

@@ -1,6 +1,6 @@
 """Board files against what others measured: rail power, settled and transient temperatures.
 
-``python -m experiments.board_validation [--json] [--out FOLDER]``. Most board figures are
+``python -m experiments.physics.board_validation [--json] [--out FOLDER]``. Most board figures are
 estimates, and the published measurements rarely say ambient, cooling or silicon: read the errors
 as how far off such a board file can be, not as the accuracy of the model behind it.
 """
@@ -170,7 +170,7 @@ def main() -> int:
     parser.add_argument("--json", action="store_true", help="print metrics, one object a line")
     parser.add_argument("--out", type=Path, metavar="FOLDER", help="write the tables and a page")
     args = parser.parse_args()
-    config = read_config("board_validation", ValidationConfig, args.config)
+    config = read_config("physics/board_validation", ValidationConfig, args.config)
     if args.json:
         print_metrics(metrics(config))
         return 0
@@ -191,7 +191,7 @@ def main() -> int:
                 for row in heat.itertuples(index=False)
             ],
             pictures={"rails": ("Rail power, measured and predicted.", draw(rails))},
-            footer="Made by python -m experiments.board_validation --out FOLDER",
+            footer="Made by python -m experiments.physics.board_validation --out FOLDER",
         )
         rails.to_csv(args.out / "rails.csv", index=False)
         heat.to_csv(args.out / "temperatures.csv", index=False)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from adaptive.errors import ConfigError
-from experiments.traces import activity, heat_trace, load_trace, trace_paths
+from experiments.physics.traces import activity, heat_trace, load_trace, trace_paths
 
 HEADER = (
     "t_s,freq_mhz_fake_real_or_clusters,loadavg,cpu_pct,temp_c,vcore_v,pmic_w,dc_v,wall_mw,phase"

@@ -5,8 +5,7 @@ import pytest
 from adaptive.config import load_board
 from adaptive.graph import LayerWork
 from adaptive.precision import Bits
-from experiments.study_config import read_config
-from experiments.thermal_profile import (
+from experiments.physics.thermal_profile import (
     ProfileConfig,
     arithmetic_share,
     draw,
@@ -14,9 +13,10 @@ from experiments.thermal_profile import (
     network_work,
     profile_table,
 )
+from experiments.study_config import read_config
 
 CONFIG = dataclasses.replace(
-    read_config("thermal_profile", ProfileConfig), networks=("digits", "resnet8")
+    read_config("physics/thermal_profile", ProfileConfig), networks=("digits", "resnet8")
 )
 A15 = load_board("odroid-xu4").cluster("a15")
 

@@ -1,10 +1,10 @@
 """FINE-VH: rows of a circuit on two rails, against ideal DVFS and hopping in time.
 
-``python -m experiments.finevh_study [--config FILE] [--json] [--out FOLDER]``. Generated circuits
-are placed in rows; at each clock every row is tied to one of two rails so that the longest path
-still meets the clock. Up to 20 rows the optimum is computed too, beyond a lower bound. The short
-run takes about a minute; ``--config experiments/finevh_full.yaml`` takes many minutes and
-proves optima up to 30 rows.
+``python -m experiments.physics.finevh_study [--config FILE] [--json] [--out FOLDER]``. Generated
+circuits are placed in rows; at each clock every row is tied to one of two rails so that the
+longest path still meets the clock. Up to 20 rows the optimum is computed too, beyond a lower
+bound. The short run takes about a minute; ``--config experiments/finevh_full.yaml`` takes many
+minutes and proves optima up to 30 rows.
 
 Savings are against *ideal* DVFS, one continuous voltage that meets the clock exactly, and are
 negative where row-level rails draw more. ``swing`` says whether a gate on the high rail that a low
@@ -20,8 +20,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from adaptive.errors import AdaptiveError
-from experiments.finevh_solve import FineVhConfig, headline_rows, row_tables, study
 from experiments.metric import Metric
+from experiments.physics.finevh_solve import FineVhConfig, headline_rows, row_tables, study
 from experiments.report import write_report
 from experiments.study_config import print_metrics, read_config
 
@@ -187,7 +187,7 @@ def write(config: FineVhConfig, rows: pd.DataFrame, folder: Path) -> Path:
         header=[str(name) for name in table.columns],
         rows=[[str(cell) for cell in row] for row in table.to_numpy()],
         pictures={"finevh_study": ("Power saved against ideal DVFS.", figure(config, rows))},
-        footer="Made by: python -m experiments.finevh_study --out FOLDER",
+        footer="Made by: python -m experiments.physics.finevh_study --out FOLDER",
     )
     rows.to_csv(folder / "finevh_study.csv", index=False, float_format="%.6g")
     table.to_csv(folder / "finevh_table.csv", index=False)
@@ -198,7 +198,7 @@ def write(config: FineVhConfig, rows: pd.DataFrame, folder: Path) -> Path:
 def main(arguments: list[str] | None = None) -> int:
     """Run the study and print its figures."""
     parser = argparse.ArgumentParser(
-        "python -m experiments.finevh_study",
+        "python -m experiments.physics.finevh_study",
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
@@ -207,7 +207,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--out", type=Path, metavar="FOLDER", help="write tables, page and figure")
     args = parser.parse_args(arguments)
     try:
-        config = read_config("finevh_study", FineVhConfig, args.config)
+        config = read_config("physics/finevh_study", FineVhConfig, args.config)
     except AdaptiveError as error:
         print(f"finevh_study: {error}", file=sys.stderr)
         return 2

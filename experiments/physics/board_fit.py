@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from adaptive.board_file import BoardFile
 from adaptive.plant import Plant
 from dvfs.opp import Opp
-from experiments.traces import BoardTrace
+from experiments.physics.traces import BoardTrace
 from thermal.identify.identify import Identified
 from thermal.identify.ladder import foster_to_ladder
 

@@ -4,17 +4,17 @@ import numpy as np
 import pytest
 from plants import OPPS, two_node_plant
 
-from experiments.study_config import read_config
-from experiments.thermal_headroom import (
+from experiments.physics.thermal_headroom import (
     HeadroomConfig,
     metrics,
     own_table,
     published_table,
     time_safe_s,
 )
+from experiments.study_config import read_config
 from thermal.headroom import time_to_trip_s
 
-CONFIG = read_config("thermal_headroom", HeadroomConfig)
+CONFIG = read_config("physics/thermal_headroom", HeadroomConfig)
 
 
 def t_safe(*, start: float = 30.0, trip: float = 80.0, leak_a: float = 1e-12) -> float:

@@ -2,8 +2,8 @@ import json
 
 import pytest
 
-from experiments import thermal_speed
-from experiments.thermal_speed import grid_network, main
+from experiments.physics import thermal_speed
+from experiments.physics.thermal_speed import grid_network, main
 
 
 @pytest.mark.parametrize(("blocks", "nodes"), [(7, 40), (30, 132), (247, 1000)])

@@ -1,11 +1,11 @@
 """HotSpot's block model against HotSpot, and transients against exact solutions.
 
-``python -m experiments.hotspot_check [--json] [--out FOLDER]`` checks the reference case: the
-conductances and capacities built from its floorplan and configuration, the transient of its power
-trace, the CPU time that takes, and the same transient with leakage against an implicit Runge-Kutta
-(Radau) solution.
+``python -m experiments.physics.hotspot_check [--json] [--out FOLDER]`` checks the reference case:
+the conductances and capacities built from its floorplan and configuration, the transient of its
+power trace, the CPU time that takes, and the same transient with leakage against an implicit
+Runge-Kutta (Radau) solution.
 
-``python -m experiments.hotspot_check --flp F --ptrace P [--config C] [--materials M]
+``python -m experiments.physics.hotspot_check --flp F --ptrace P [--config C] [--materials M]
 [--set NAME=VALUE ...] --out FOLDER`` takes any other inputs of HotSpot 7's block model instead and
 writes what they give for comparison elsewhere: ``G.csv`` [W/K], ``C.csv`` [J/K] and ``g_amb.csv``
 [W/K] in HotSpot's node order (``nodes.txt``), so that C dT/dt = P + g_amb T_ambient - G T;
@@ -23,10 +23,10 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from adaptive.errors import AdaptiveError, ConfigError
-from experiments.cpu_time import cpu_s
-from experiments.hotspot_files import solve, write_case
-from experiments.leaky_check import LeakyCheck, check_leakage
 from experiments.metric import Metric
+from experiments.physics.cpu_time import cpu_s
+from experiments.physics.hotspot_files import solve, write_case
+from experiments.physics.leaky_check import LeakyCheck, check_leakage
 from experiments.report import write_report
 from experiments.study_config import print_metrics, read_config, reference_path
 from thermal.hotspot.case import HotSpotCase, load_case
@@ -196,7 +196,7 @@ def sentences(config: HotSpotCheckConfig, leaky: list[LeakyCheck]) -> list[str]:
 
 
 def _check(args: argparse.Namespace) -> int:
-    config = read_config("hotspot_check", HotSpotCheckConfig, args.study)
+    config = read_config("physics/hotspot_check", HotSpotCheckConfig, args.study)
     case, folder = load_reference(config)
     leaky = _leaky(case, config)
     found = _metrics(case, folder, config=config, leaky=leaky)
@@ -213,7 +213,7 @@ def _check(args: argparse.Namespace) -> int:
             header=["figure", "value", "unit"],
             rows=[[m.metric, f"{m.value:.4g}", m.unit] for m in found],
             pictures={"hotspot_check": ("The reference case.", figure(case, leaky))},
-            footer="Made by: python -m experiments.hotspot_check --out FOLDER",
+            footer="Made by: python -m experiments.physics.hotspot_check --out FOLDER",
         )
         print(page, file=sys.stderr)
     return 0
@@ -242,7 +242,7 @@ def _convert(args: argparse.Namespace) -> int:
 def main(arguments: list[str] | None = None) -> int:
     """Check the reference case, or write what other inputs give."""
     parser = argparse.ArgumentParser(
-        "python -m experiments.hotspot_check",
+        "python -m experiments.physics.hotspot_check",
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )

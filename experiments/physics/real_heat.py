@@ -1,8 +1,8 @@
 """Heat of real boards: free runs through readings that no fit has seen.
 
-``python -m experiments.real_heat [--json] [--out FOLDER] [--traces FOLDER]``. Neither power nor
-ambient nor cooling is known: the input is utilisation times squared clock, of unknown scale. Per
-trace,
+``python -m experiments.physics.real_heat [--json] [--out FOLDER] [--traces FOLDER]``. Neither
+power nor ambient nor cooling is known: the input is utilisation times squared clock, of unknown
+scale. Per trace,
 
 - *blocks*: eight contiguous blocks, each held out in turn. Parameters come from the readings of
   all other blocks; the state at a block's start from readings before it. Hold-last repeats the
@@ -26,10 +26,10 @@ from matplotlib.figure import Figure
 
 from adaptive.errors import ConfigError
 from experiments.metric import Metric
+from experiments.physics.traces import BoardTrace, heat_trace, load_trace, trace_paths
 from experiments.progress import Progress
 from experiments.report import write_report
 from experiments.study_config import print_metrics, read_config, reference_path
-from experiments.traces import BoardTrace, heat_trace, load_trace, trace_paths
 from thermal.identify.belief import Belief
 from thermal.identify.excitation import FEWEST_HOT, Excitation, judge_excitation
 from thermal.identify.fit import identify_foster
@@ -237,7 +237,7 @@ def write(table: pd.DataFrame, folder: Path) -> Path:
         header=[str(name) for name in table.columns],
         rows=[[_cell(value) for value in row] for row in table.itertuples(index=False)],
         pictures={"real_heat": ("Below the line the model beats hold-last.", figure(table))},
-        footer="Made by: python -m experiments.real_heat --out FOLDER",
+        footer="Made by: python -m experiments.physics.real_heat --out FOLDER",
     )
     table.to_csv(folder / "real_heat.csv", index=False, float_format="%.4g")
     (folder / "real_heat.md").write_text(markdown(table), encoding="utf-8")
@@ -246,12 +246,12 @@ def write(table: pd.DataFrame, folder: Path) -> Path:
 
 def main() -> int:
     """Score the traces and print the figures."""
-    parser = argparse.ArgumentParser("python -m experiments.real_heat", description=__doc__)
+    parser = argparse.ArgumentParser("python -m experiments.physics.real_heat", description=__doc__)
     parser.add_argument("--traces", type=Path, metavar="FOLDER", help="another folder of traces")
     parser.add_argument("--json", action="store_true", help="print one JSON object a line")
     parser.add_argument("--out", type=Path, metavar="FOLDER", help="write table, page and figure")
     args = parser.parse_args()
-    table = tabulate(score_traces(read_config("real_heat", RealHeatConfig), args.traces))
+    table = tabulate(score_traces(read_config("physics/real_heat", RealHeatConfig), args.traces))
     if args.json:
         print_metrics(_metrics(table))
     else:

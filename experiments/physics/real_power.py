@@ -1,8 +1,8 @@
 """Power of real rails against three fitted models, always on workloads no fit has seen.
 
-``python -m experiments.real_power [--json] [--out FOLDER] [--table FILE]``. For each fold of
-workloads, leakage (in voltage and temperature), idle capacitance and event costs are refitted on
-the other workloads. Then
+``python -m experiments.physics.real_power [--json] [--out FOLDER] [--table FILE]``. For each fold
+of workloads, leakage (in voltage and temperature), idle capacitance and event costs are refitted
+on the other workloads. Then
 
 - *constant*: one capacitance per workload and core count, read off its 1000 MHz row;
 - *scaled*: the same, times the share of cycles that did work in the row predicted;
@@ -239,7 +239,7 @@ def write(errors: pd.DataFrame, folder: Path) -> Path:
         header=[str(name) for name in table.columns],
         rows=[[str(cell) for cell in row] for row in table.to_numpy()],
         pictures={"real_power": ("Error by clock and by workload.", figure(errors))},
-        footer="Made by: python -m experiments.real_power --out FOLDER",
+        footer="Made by: python -m experiments.physics.real_power --out FOLDER",
     )
     errors.to_csv(folder / "real_power.csv", index=False, float_format="%.6g")
     return page
@@ -247,12 +247,14 @@ def write(errors: pd.DataFrame, folder: Path) -> Path:
 
 def main() -> int:
     """Score the models and print the figures."""
-    parser = argparse.ArgumentParser("python -m experiments.real_power", description=__doc__)
+    parser = argparse.ArgumentParser(
+        "python -m experiments.physics.real_power", description=__doc__
+    )
     parser.add_argument("--table", type=Path, help="another table of the same columns")
     parser.add_argument("--json", action="store_true", help="print one JSON object a line")
     parser.add_argument("--out", type=Path, metavar="FOLDER", help="write table, page and figure")
     args = parser.parse_args()
-    errors = _errors(read_config("real_power", RealPowerConfig), args.table)
+    errors = _errors(read_config("physics/real_power", RealPowerConfig), args.table)
     if args.json:
         print_metrics(_metrics(errors))
     else:

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from adaptive.errors import ConfigError
-from experiments.real_heat import (
+from experiments.physics.real_heat import (
     RealHeatConfig,
     markdown,
     score_trace,
@@ -13,9 +13,9 @@ from experiments.real_heat import (
     tabulate,
     write,
 )
+from experiments.physics.traces import load_trace
 from experiments.reference import reference_folder
 from experiments.study_config import read_config
-from experiments.traces import load_trace
 
 HEADER = (
     "t_s,freq_mhz_fake_real_or_clusters,loadavg,cpu_pct,temp_c,vcore_v,pmic_w,dc_v,wall_mw,phase"
@@ -24,7 +24,7 @@ HEADER = (
 
 @pytest.fixture
 def config() -> RealHeatConfig:
-    return read_config("real_heat", RealHeatConfig)
+    return read_config("physics/real_heat", RealHeatConfig)
 
 
 def made(folder: Path, name: str, *, late: bool) -> None:

@@ -1,7 +1,7 @@
 """What a step of a thermal model costs, ways of stepping side by side.
 
-``python -m experiments.thermal_speed [--json] [--boards N] [--steps N]``: CPU time of this process
-for floorplans of 7, 30 and 247 blocks (40, 132 and 1,000 nodes):
+``python -m experiments.physics.thermal_speed [--json] [--boards N] [--steps N]``: CPU time of
+this process for floorplans of 7, 30 and 247 blocks (40, 132 and 1,000 nodes):
 
 - *trace*: one board through a long power trace in modal form, seven blocks or all of them drawing
   power, observing seven nodes, the blocks, or all nodes, beside the full matrix step of
@@ -22,7 +22,7 @@ from functools import partial
 
 import numpy as np
 
-from experiments.cpu_time import cpu_s
+from experiments.physics.cpu_time import cpu_s
 from thermal.block_model import build_block_model
 from thermal.coupled import doubling_leakage, leaky_step
 from thermal.discretise import discretise
@@ -154,7 +154,7 @@ def board_timings(blocks: int, *, boards: int, seed: int) -> Iterator[Timing]:
 def main(arguments: list[str] | None = None) -> int:
     """Time everything and print a line for each."""
     parser = argparse.ArgumentParser(
-        "python -m experiments.thermal_speed",
+        "python -m experiments.physics.thermal_speed",
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )

@@ -1,9 +1,9 @@
 """Identification against synthetic truth: boards drawn at random, held-out error known exactly.
 
-``python -m experiments.identification [--json] [--out FOLDER]``. Each truth is a three-node network
-with exponential leakage, worked at random OPPs; its sensor is rounded to 0.5 K and read at
-irregular times. Models are fitted to the first two thirds and run freely through the last third;
-the error is against the true temperature, not against the rounded readings.
+``python -m experiments.physics.identification [--json] [--out FOLDER]``. Each truth is a
+three-node network with exponential leakage, worked at random OPPs; its sensor is rounded to 0.5 K
+and read at irregular times. Models are fitted to the first two thirds and run freely through the
+last third; the error is against the true temperature, not against the rounded readings.
 
 - *metered*: the input is the power a meter saw, leakage included;
 - *unmetered*: the input is utilisation times V^2 f; capacitance, ambient, resistances and leakage
@@ -22,10 +22,10 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from experiments.metric import Metric
+from experiments.physics.synthetic_board import Load, SyntheticConfig, draw_trace
 from experiments.progress import Progress
 from experiments.report import write_report
 from experiments.study_config import print_metrics, read_config
-from experiments.synthetic_board import Load, SyntheticConfig, draw_trace
 from thermal.identify.belief import Belief
 from thermal.identify.excitation import judge_excitation
 from thermal.identify.fit import identify_foster
@@ -165,7 +165,7 @@ def write(trials: list[Trial], dull: list[dict[str, tuple[str, ...]]], folder: P
         header=[str(name) for name in table.columns],
         rows=[[str(cell) for cell in row] for row in table.to_numpy()],
         pictures={"identification": ("Error of each free run.", figure(trials))},
-        footer="Made by: python -m experiments.identification --out FOLDER",
+        footer="Made by: python -m experiments.physics.identification --out FOLDER",
     )
     table.to_csv(folder / "identification.csv", index=False)
     return page
@@ -173,11 +173,13 @@ def write(trials: list[Trial], dull: list[dict[str, tuple[str, ...]]], folder: P
 
 def main() -> int:
     """Run the study and print the figures."""
-    parser = argparse.ArgumentParser("python -m experiments.identification", description=__doc__)
+    parser = argparse.ArgumentParser(
+        "python -m experiments.physics.identification", description=__doc__
+    )
     parser.add_argument("--json", action="store_true", help="print one JSON object a line")
     parser.add_argument("--out", type=Path, metavar="FOLDER", help="write table, page and figure")
     args = parser.parse_args()
-    trials, dull = run_study(read_config("identification", SyntheticConfig))
+    trials, dull = run_study(read_config("physics/identification", SyntheticConfig))
     if args.json:
         print_metrics(_metrics(trials, dull))
     else:

@@ -1,8 +1,8 @@
 """The offline bound: what no governor can beat, and what perfect foresight really reaches.
 
-``python -m experiments.oracle [--json]``. The oracle knows the run's true board, ambient and demand
-in advance, starts from the same state, has no zone, no delay, no dwell time and no switching cost,
-and may share time among all points, idling included, at any instant. Three steps are repeated:
+The oracle knows the run's true board, ambient and demand in advance, starts from the same state,
+has no zone, no delay, no dwell time and no switching cost, and may share time among all points,
+idling included, at any instant. Three steps are repeated:
 
 - a linear program over time shares, with exact steps and leakage as a line around the temperatures
   found so far, gives a schedule and the prices of heat and of frames;

@@ -7,8 +7,8 @@ import pytest
 from dies import DATA
 
 from adaptive.errors import ConfigError
-from experiments import hotspot_check
-from experiments.hotspot_check import (
+from experiments.physics import hotspot_check
+from experiments.physics.hotspot_check import (
     HotSpotCheckConfig,
     figure,
     load_reference,
@@ -17,7 +17,7 @@ from experiments.hotspot_check import (
     relative_error,
     sentences,
 )
-from experiments.leaky_check import LeakyCheck
+from experiments.physics.leaky_check import LeakyCheck
 from experiments.study_config import read_config
 from thermal.hotspot.case import load_case
 
@@ -27,7 +27,7 @@ PARTS = ["--config", str(DATA / "quad.config"), "--materials", str(DATA / "quad.
 
 @pytest.fixture
 def config() -> HotSpotCheckConfig:
-    return read_config("hotspot_check", HotSpotCheckConfig)
+    return read_config("physics/hotspot_check", HotSpotCheckConfig)
 
 
 @pytest.fixture

@@ -3,7 +3,7 @@ import dataclasses
 import pytest
 
 from adaptive.config import load_board
-from experiments.board_validation import (
+from experiments.physics.board_validation import (
     ValidationConfig,
     draw,
     metrics,
@@ -12,7 +12,7 @@ from experiments.board_validation import (
 )
 from experiments.study_config import read_config
 
-CONFIG = read_config("board_validation", ValidationConfig)
+CONFIG = read_config("physics/board_validation", ValidationConfig)
 
 
 def test_rail_power_is_the_board_file_at_the_measured_voltage() -> None:

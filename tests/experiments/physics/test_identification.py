@@ -5,14 +5,14 @@ import numpy as np
 import pytest
 
 from adaptive.errors import ConfigError
-from experiments.identification import judge_dull, metrics, run_study, run_trial, write
+from experiments.physics.identification import judge_dull, metrics, run_study, run_trial, write
+from experiments.physics.synthetic_board import Load, SyntheticConfig, draw_trace
 from experiments.study_config import read_config, reference_path
-from experiments.synthetic_board import Load, SyntheticConfig, draw_trace
 
 
 @pytest.fixture
 def config() -> SyntheticConfig:
-    return read_config("identification", SyntheticConfig)
+    return read_config("physics/identification", SyntheticConfig)
 
 
 def test_a_drawn_trace_is_coarse_irregular_and_close_to_its_truth(config: SyntheticConfig) -> None:
@@ -59,5 +59,5 @@ def test_a_config_of_another_shape_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "wrong.yaml"
     path.write_text("seeds: hello\n")
     with pytest.raises(ConfigError, match=r"wrong\.yaml"):
-        read_config("identification", SyntheticConfig, path)
+        read_config("physics/identification", SyntheticConfig, path)
     assert reference_path(str(path)) == path

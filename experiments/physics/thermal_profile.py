@@ -1,9 +1,10 @@
 """The thermal profile depends on the network: arithmetic switches more than waiting for memory.
 
-``python -m experiments.thermal_profile [--json] [--out FOLDER]``. Each layer's cycles are split by
-the cost model into arithmetic and memory traffic; a cluster that moves bytes switches less than one
-that multiplies, so networks of equal occupation differ in power, settled temperature and headroom.
-All of it is modelled; only the ratio of the two capacitances was measured.
+``python -m experiments.physics.thermal_profile [--json] [--out FOLDER]``. Each layer's cycles are
+split by the cost model into arithmetic and memory traffic; a cluster that moves bytes switches
+less than one that multiplies, so networks of equal occupation differ in power, settled
+temperature and headroom. All of it is modelled; only the ratio of the two capacitances was
+measured.
 """
 
 import argparse
@@ -26,9 +27,9 @@ from adaptive.quantise import CODE_MIN
 from adaptive.response import respond, settled
 from adaptive.shapes import infer_signals
 from experiments.metric import Metric
+from experiments.physics.thermal_headroom import time_safe_s
 from experiments.report import write_report
 from experiments.study_config import print_metrics, read_config
-from experiments.thermal_headroom import time_safe_s
 from thermal.network import Vector
 
 _MINUTES = 6.0
@@ -178,7 +179,7 @@ def main() -> int:
     parser.add_argument("--json", action="store_true", help="print metrics, one object a line")
     parser.add_argument("--out", type=Path, metavar="FOLDER", help="write the table and a page")
     args = parser.parse_args()
-    config = read_config("thermal_profile", ProfileConfig, args.config)
+    config = read_config("physics/thermal_profile", ProfileConfig, args.config)
     if args.json:
         print_metrics(metrics(config))
         return 0
@@ -196,7 +197,7 @@ def main() -> int:
                 for row in table.itertuples(index=False)
             ],
             pictures={"profile": ("From a cold start, back to back.", draw(config, table))},
-            footer="Made by python -m experiments.thermal_profile --out FOLDER",
+            footer="Made by python -m experiments.physics.thermal_profile --out FOLDER",
         )
         table.to_csv(args.out / "profile.csv", index=False)
     return 0

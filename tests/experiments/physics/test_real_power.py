@@ -7,7 +7,7 @@ import pytest
 
 from adaptive.errors import ConfigError
 from dvfs.power import Leakage, leakage_power
-from experiments.real_power import (
+from experiments.physics.real_power import (
     RealPowerConfig,
     held_out_errors,
     load_rails,
@@ -31,7 +31,7 @@ EVENTS = (
 
 @pytest.fixture
 def config() -> RealPowerConfig:
-    return read_config("real_power", RealPowerConfig)
+    return read_config("physics/real_power", RealPowerConfig)
 
 
 def table(workloads: int = 12, seed: int = 0) -> pd.DataFrame:

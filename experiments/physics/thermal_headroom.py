@@ -1,6 +1,6 @@
 """Thermal headroom: how long a cool board may run flat out (t_safe), how many frames fit (N_safe).
 
-``python -m experiments.thermal_headroom [--json] [--out FOLDER]``. Two tables:
+``python -m experiments.physics.thermal_headroom [--json] [--out FOLDER]``. Two tables:
 
 - *published*: four networks of the literature on the Odroid-XU4. Their latencies come from the
   publication. One number is fitted, the temperature the board started from, to the first network;
@@ -232,7 +232,7 @@ def main() -> int:
     parser.add_argument("--json", action="store_true", help="print metrics, one object a line")
     parser.add_argument("--out", type=Path, metavar="FOLDER", help="write tables and a page")
     args = parser.parse_args()
-    config = read_config("thermal_headroom", HeadroomConfig, args.config)
+    config = read_config("physics/thermal_headroom", HeadroomConfig, args.config)
     if args.json:
         print_metrics(metrics(config))
         return 0
@@ -258,7 +258,7 @@ def _write(
             for row in published.itertuples(index=False)
         ],
         pictures={"t_safe": ("Time from rest to the cap, flat out at 8 bits.", draw(own))},
-        footer="Made by python -m experiments.thermal_headroom --out FOLDER",
+        footer="Made by python -m experiments.physics.thermal_headroom --out FOLDER",
     )
     published.to_csv(folder / "published.csv", index=False)
     own.to_csv(folder / "own.csv", index=False)

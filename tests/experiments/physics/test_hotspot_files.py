@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from dies import DATA
 
-from experiments.hotspot_files import solve, write_case
+from experiments.physics.hotspot_files import solve, write_case
 from thermal.discretise import discretise
 from thermal.hotspot.case import load_case
 from thermal.hotspot.temperatures import parse_temperatures

@@ -1,4 +1,4 @@
-from experiments.cpu_time import cpu_s
+from experiments.physics.cpu_time import cpu_s
 
 
 def test_a_call_is_repeated_until_its_time_can_be_measured():

@@ -14,8 +14,8 @@ from dvfs.placement import fill_rows
 from dvfs.row_optimum import MOST_ROWS, find_optimum, lower_bound_w
 from dvfs.row_search import Assignment, assign_rows
 from dvfs.row_table import RowPoint, RowTable
-from experiments.finevh_circuits import CIRCUITS, Circuit, build_circuit, load_technology
-from experiments.finevh_exact import prove_optimum
+from experiments.physics.finevh_circuits import CIRCUITS, Circuit, build_circuit, load_technology
+from experiments.physics.finevh_exact import prove_optimum
 
 RAIL_RULES = ("banded", "tracking")
 

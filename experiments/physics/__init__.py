@@ -1,0 +1,1 @@
+"""Studies that hold heat, power and voltage islands against references and published figures."""
