@@ -2,13 +2,13 @@ r"""An upper bound on any schedule's reward, from prices of heat and of frames.
 
 Let `T` follow the true board, :math:`C \dot T = P - G T + b`, its junctions below the cap. For any
 prices `q >= 0` of junction temperature and `pi >= 0` of frames, and any slopes `sigma >= 0`, let
-`y` solve the adjoint equation backwards from `y(end) = 0`:
+`y` solve the adjoint equation backwards:
 
 .. math:: C \dot y = (G - \mathrm{diag}\,\sigma) y - q
 
 It is not negative, since a board's heat flows from hot to cold. Leakage is convex, so activity `a`
 draws at least :math:`p_a + \sigma T`. Integrating `y` times the heat balance by parts gives, for
-every schedule,
+every schedule and with `q` including a price at the very end, :math:`q_{end} = C y(end)`,
 
 .. math::
 
@@ -78,7 +78,8 @@ def dual_bound(
     cap_degc
         Highest junction temperature allowed [degC].
     heat_price
-        `q` times the length of each step, at junctions only, shape (k, n) [1/K].
+        Price of the cap at the end of each step, at junctions only, from which `q` is made, shape
+        (k, n) [1/K].
     frame_price
         `pi` in each step, shape (k,).
     lowest_degc
@@ -92,8 +93,8 @@ def dual_bound(
     Demand, ambient, sun and fan are constant within a period.
     """
     length_s = steps.lengths_s
-    price = heat_price / length_s[:, np.newaxis]
-    after = _prices_after(heat, length_s, price)
+    price, last = _spread(heat_price, length_s)
+    after = _prices_after(heat, length_s, price, last / plant.network.capacitance)
     high = np.full(len(start_degc), cap_degc)
     constant = activities.under(heat.slope_w_per_k, lowest_degc, high)
     power = activities.dynamic_w + constant  # (k, a, n)
@@ -119,11 +120,25 @@ def dual_bound(
     return DualBound(worth, np.unique(np.concatenate([b.ravel() for b in best])))
 
 
-def _prices_after(heat: HeatSteps, length_s: Vector, price: Matrix) -> Matrix:
+def _spread(at_ends: Matrix, length_s: Vector) -> tuple[Matrix, Vector]:
+    """Return prices that last through steps, and what stays at the very end, for prices at ends.
+
+    Each is shared by the steps before and after it so that its mean time stays: prices that came
+    half a step too early or too late would prove a weaker bound.
+    """
+    following = (length_s[:-1] / (length_s[:-1] + length_s[1:]))[:, np.newaxis]
+    through = np.zeros_like(at_ends)
+    through[:-1] = (1.0 - following) * at_ends[:-1]
+    through[1:] += following * at_ends[:-1]
+    return through / length_s[:, np.newaxis], at_ends[-1]
+
+
+def _prices_after(heat: HeatSteps, length_s: Vector, price: Matrix, end: Vector) -> Matrix:
     """Return `y` at the end of each step: the board's own equation, with time reversed, (k, n)."""
     decay = heat.decay(length_s)
     pushed = np.einsum("kij,kj->ki", heat.drive(length_s), price)
     after = np.zeros_like(price)
+    after[-1] = end
     for k in range(len(price) - 1, 0, -1):
         after[k - 1] = decay[k] @ after[k] + pushed[k]
     return after

@@ -180,12 +180,12 @@ def _sparse(entries: list[_Entry], shape: tuple[int, int]) -> csr_array:
 def _linprog(
     cost: Vector, queue: Any, frames: Vector, dynamics: Any, driven: Vector, bounds: Any
 ) -> OptimizeResult:
-    """Solve by the simplex method; from the inside where that gives up.
+    """Solve from the inside, which is quicker here; by the simplex method where that gives up.
 
     The stubs of `linprog` know neither sparse constraints nor arrays of bounds.
     """
     said = []
-    methods: tuple[Literal["highs-ds", "highs-ipm"], ...] = ("highs-ds", "highs-ipm")
+    methods: tuple[Literal["highs-ds", "highs-ipm"], ...] = ("highs-ipm", "highs-ds")
     for method in methods:
         result: OptimizeResult = linprog(
             cost,
