@@ -27,8 +27,10 @@ class Candidates:
     ----------
     points
         The points.
-    latency_s, duty, accuracy
-        Their columns.
+    latency_s
+        Their times to answer one frame [s].
+    duty, accuracy
+        Their duties and accuracies [0..1].
     idle_w
         Power of the whole board at the point's OPP with nothing to do [W].
     work_w

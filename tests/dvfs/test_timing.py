@@ -46,7 +46,8 @@ def test_the_ratio_of_two_delays_does_not_depend_on_the_nominal_voltage() -> Non
 @given(VOLTS, VOLTS)
 def test_more_volts_are_never_slower(one: float, other: float) -> None:
     low, high = sorted((one, other))
-    assert LAW.factor(high) <= LAW.factor(low)
+    # Voltages a last digit apart may come out a last digit the wrong way round.
+    assert LAW.factor(high) <= LAW.factor(low) * (1.0 + 4.0 * np.finfo(float).eps)
 
 
 @given(VOLTS)
