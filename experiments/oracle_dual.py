@@ -61,6 +61,7 @@ def dual_bound(
     heat: HeatSteps,
     cap_degc: float,
     heat_price: Matrix,
+    through_price: Matrix,
     frame_price: Vector,
     lowest_degc: Matrix,
     deadline_s: float,
@@ -80,6 +81,8 @@ def dual_bound(
     heat_price
         Price of the cap at the end of each step, at junctions only, from which `q` is made, shape
         (k, n) [1/K].
+    through_price
+        What `q` adds up to in each step besides, shape (k, n) [1/K].
     frame_price
         `pi` in each step, shape (k,).
     lowest_degc
@@ -94,6 +97,7 @@ def dual_bound(
     """
     length_s = steps.lengths_s
     price, last = _spread(heat_price, length_s)
+    price = price + through_price / length_s[:, np.newaxis]
     after = _prices_after(heat, length_s, price, last / plant.network.capacitance)
     high = np.full(len(start_degc), cap_degc)
     constant = activities.under(heat.slope_w_per_k, lowest_degc, high)
@@ -113,7 +117,7 @@ def dual_bound(
     worth = (
         sums[0]
         + abs(sums[0] - sums[1])
-        + float((heat_price * cap_degc).sum())
+        + float((heat_price + through_price).sum() * cap_degc)
         - float(first @ (plant.network.capacitance * start_degc))
         + _frame_value(steps, frame_price, deadline_s)
     )

@@ -5,7 +5,7 @@ from typing import Any, Literal
 
 import numpy as np
 from scipy.optimize import OptimizeResult, linprog
-from scipy.sparse import coo_array, csr_array
+from scipy.sparse import coo_array, csr_array, vstack
 
 from adaptive.errors import AdaptiveError
 from experiments.oracle_heat import HeatSteps, Tensor
@@ -37,7 +37,10 @@ class Board:
     junctions
         Nodes that must not pass the cap, shape (b,).
     caps_degc
-        Highest temperature of each after each step, shape (k, b) [degC].
+        Highest temperature of each in each step, shape (k, b) [degC].
+    through
+        Whether the means over steps, and the very end, are held below the caps, rather than the
+        ends of steps: what a schedule that may change within steps must keep too.
     """
 
     heat: HeatSteps
@@ -46,6 +49,7 @@ class Board:
     start_degc: Vector
     junctions: Indices
     caps_degc: Matrix
+    through: bool = False
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -59,7 +63,9 @@ class Plan:
     ends_degc
         Temperatures it expects after each step, shape (k, n) [degC].
     heat_price
-        Worth of a kelvin more at the cap, per step and node, shape (k, n) [1/K].
+        Worth of a kelvin more at the cap at the end of each step, shape (k, n) [1/K].
+    through_price
+        Worth of a kelvin more at the cap throughout each step, shape (k, n) [1/K].
     frame_price
         Worth of a frame more in each step, shape (k,).
     """
@@ -67,6 +73,7 @@ class Plan:
     shares: Matrix
     ends_degc: Matrix
     heat_price: Matrix
+    through_price: Matrix
     frame_price: Vector
 
 
@@ -107,12 +114,13 @@ def solve(steps: Steps, activities: Activities, board: Board, *, deadline_s: flo
     cost[shares] = -frames * activities.worth / unit_worth
     lower, upper = np.zeros(count), np.ones(count)
     lower[states], upper[states] = -np.inf, np.inf
-    upper[states[:, board.junctions]] = board.caps_degc
+    held = slice(-1, None) if board.through else slice(None)
+    upper[states[held, board.junctions]] = board.caps_degc[held]
     upper[left] = late_arrivals(steps, deadline_s) / unit_frames
 
     dynamics, driven = _balance(steps.lengths_s, board, shares, states, count)
     step = np.arange(k)
-    queue = _sparse(
+    limits = _sparse(
         [
             (np.broadcast_to(step[:, np.newaxis], (k, a)), shares, frames),
             (step, left, np.ones(k)),
@@ -120,20 +128,22 @@ def solve(steps: Steps, activities: Activities, board: Board, *, deadline_s: flo
         ],
         (k, count),
     )
-    result = _linprog(
-        cost,
-        queue,
-        steps.total(steps.arrivals) / unit_frames,
-        dynamics,
-        driven,
-        np.column_stack([lower, upper]),
-    )
+    most = steps.total(steps.arrivals) / unit_frames
+    if board.through:
+        means, room = _means(steps.lengths_s, board, shares, states, count)
+        limits, most = vstack([limits, means], format="csr"), np.concatenate([most, room])
+    result = _linprog(cost, limits, most, dynamics, driven, np.column_stack([lower, upper]))
+    worth = np.maximum(-np.asarray(result.ineqlin.marginals), 0.0) * unit_worth
+    through = np.zeros((k, n))
+    if board.through:
+        through[:, board.junctions] = worth[k:].reshape(k, -1) * unit_frames
     kelvin = -np.asarray(result.upper.marginals)[states] * unit_worth * unit_frames
     return Plan(
         shares=np.clip(result.x[shares], 0.0, 1.0),
         ends_degc=result.x[states],
         heat_price=np.maximum(kelvin, 0.0),
-        frame_price=np.maximum(-np.asarray(result.ineqlin.marginals), 0.0) * unit_worth,
+        through_price=through,
+        frame_price=worth[:k],
     )
 
 
@@ -170,6 +180,36 @@ def _balance(
     return matrix, np.concatenate([driven.ravel(), np.ones(k)])
 
 
+def _means(
+    length_s: Vector, board: Board, shares: Indices, states: Indices, count: int
+) -> tuple[csr_array, Vector]:
+    """Return the mean temperatures of junctions over steps, and the most they may be."""
+    k, a, n = board.power_w.shape
+    rows, b = board.junctions, len(board.junctions)
+    heat = board.heat
+    drive = heat.ramp(length_s)[:, rows]  # a ramp's effect is that of constant power, averaged
+    kept = heat.drive(length_s)[:, rows] * heat.capacitance / length_s[:, np.newaxis, np.newaxis]
+    row = np.arange(k * b).reshape(k, b)
+    matrix = _sparse(
+        [
+            (
+                np.broadcast_to(row[:, :, np.newaxis], (k, b, a)),
+                np.broadcast_to(shares[:, np.newaxis], (k, b, a)),
+                np.einsum("kij,kaj->kia", drive, board.power_w),
+            ),
+            (
+                np.broadcast_to(row[1:, :, np.newaxis], (k - 1, b, n)),
+                np.broadcast_to(states[:-1, np.newaxis], (k - 1, b, n)),
+                kept[1:],
+            ),
+        ],
+        (k * b, count),
+    )
+    room = board.caps_degc - np.einsum("kij,kj->ki", drive, board.inflow_w)
+    room[0] -= kept[0] @ board.start_degc
+    return matrix, room.ravel()
+
+
 def _sparse(entries: list[_Entry], shape: tuple[int, int]) -> csr_array:
     row, column, value = (
         np.concatenate([np.asarray(entry[part]).ravel() for entry in entries]) for part in range(3)
@@ -178,7 +218,7 @@ def _sparse(entries: list[_Entry], shape: tuple[int, int]) -> csr_array:
 
 
 def _linprog(
-    cost: Vector, queue: Any, frames: Vector, dynamics: Any, driven: Vector, bounds: Any
+    cost: Vector, limits: Any, most: Vector, dynamics: Any, driven: Vector, bounds: Any
 ) -> OptimizeResult:
     """Solve from the inside, which is quicker here; by the simplex method where that gives up.
 
@@ -189,8 +229,8 @@ def _linprog(
     for method in methods:
         result: OptimizeResult = linprog(
             cost,
-            A_ub=queue,
-            b_ub=frames,
+            A_ub=limits,
+            b_ub=most,
             A_eq=dynamics,
             b_eq=driven,
             bounds=bounds,

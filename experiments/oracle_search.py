@@ -24,17 +24,17 @@ import numpy as np
 from adaptive.operating_point import OperatingPoint
 from adaptive.plant import Plant
 from experiments.oracle_dual import dual_bound
-from experiments.oracle_heat import Course, follow, heat_steps, inflow_w
+from experiments.oracle_heat import Course, HeatSteps, Tensor, follow, heat_steps, inflow_w
 from experiments.oracle_lp import Board, Plan, solve
 from experiments.oracle_plant import junction_rows, likely, list_activities
 from experiments.oracle_steps import cut, earned
 from experiments.reward import Worth
 from experiments.starts import settled
 from experiments.workloads import Workload
-from thermal.network import Vector
+from thermal.network import Matrix, Vector
 
-_ROUNDS = 12
-_GOAL, _WORTH_A_ROUND = 0.001, 0.0003  # gaps that end the search: small enough; hardly moving
+_ROUNDS, _SHARPER = 12, 3
+_GOAL, _WORTH_A_ROUND = 0.002, 0.0003  # gaps that end the search: small enough; hardly moving
 _MARGIN_K = 1e-3  # by which a schedule is to stay below the cap, so that it does
 
 
@@ -121,6 +121,12 @@ def offline_bound(
         rounds += 1
         before, gap = gap, search.gap
         if math.isfinite(gap) and before - gap < _WORTH_A_ROUND:
+            break
+    while rounds < _ROUNDS + _SHARPER and gap > _GOAL:
+        search.sharpen()
+        rounds += 1
+        before, gap = gap, search.gap
+        if not before - gap >= _WORTH_A_ROUND:
             break
     return Bound(search.bound, search.feasible, False, rounds, time.process_time() - began_s)
 
@@ -210,15 +216,43 @@ class _Search:
         heat = heat_steps(self._plant, self._steps, self._slope)
         line = chosen.leakage_w * chosen.growth(self._temps)[:, np.newaxis]
         line = line - (self._slope * self._temps)[:, np.newaxis]
+        plan = self._solve(heat, chosen.dynamic_w + line, self._cap - self._margin)
+        leakage = plan.shares @ chosen.leakage_w
+        course = self._follow(plan.shares @ chosen.dynamic_w, leakage)
+        self._keep(plan, course)
+        self._binding = plan.heat_price > 0.0
+        self._temps = course.inside_degc.mean(axis=1)
+        self._slope = self._slopes(leakage)
+        self._prove(heat, plan)
+
+    def sharpen(self) -> None:
+        """Solve for prices alone, with the lines and the cap that the proof itself uses."""
+        hot = np.full_like(self._temps, self._cap)
+        steepest = self._all.leakage_w.max(axis=0) * self._all.rate_per_k * self._all.growth(hot)
+        # Where the cap binds, a line steep enough meets every activity's leakage right there.
+        slope = np.where(self._binding, steepest, self._slope)
+        heat = heat_steps(self._plant, self._steps, slope)
+        under = self._all.of(self._chosen).under(slope, self._lowest, hot[0])
+        power = self._all.dynamic_w[self._chosen] + under
+        self._prove(heat, self._solve(heat, power, hot[:, self._rows], through=True))
+
+    def _solve(
+        self, heat: HeatSteps, power_w: Tensor, caps_degc: Matrix, *, through: bool = False
+    ) -> Plan:
         board = Board(
             heat=heat,
-            power_w=chosen.dynamic_w + line,
+            power_w=power_w,
             inflow_w=self._steps.mean(self._inflow),
             start_degc=self._start,
             junctions=self._rows,
-            caps_degc=self._cap - self._margin,
+            caps_degc=caps_degc,
+            through=through,
         )
-        plan = solve(self._steps, chosen, board, deadline_s=self._deadline_s)
+        chosen = self._all.of(self._chosen)
+        return solve(self._steps, chosen, board, deadline_s=self._deadline_s)
+
+    def _prove(self, heat: HeatSteps, plan: Plan) -> None:
+        """Bound all schedules by the prices of a plan; note activities it should have had."""
         proof = dual_bound(
             self._plant,
             self._steps,
@@ -227,16 +261,12 @@ class _Search:
             heat=heat,
             cap_degc=self._cap,
             heat_price=plan.heat_price,
+            through_price=plan.through_price,
             frame_price=plan.frame_price,
             lowest_degc=self._lowest,
             deadline_s=self._deadline_s,
         )
         self.bound = min(self.bound, proof.worth * self._scale)
-        leakage = plan.shares @ chosen.leakage_w
-        course = self._follow(plan.shares @ chosen.dynamic_w, leakage)
-        self._keep(plan, course)
-        self._temps = course.inside_degc.mean(axis=1)
-        self._slope = self._slopes(leakage)
         self._chosen = np.union1d(self._chosen, proof.active)
 
     def _keep(self, plan: Plan, course: Course) -> None:
