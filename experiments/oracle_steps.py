@@ -87,7 +87,7 @@ def cut(workload: Workload, plant: Plant, *, longest_s: float = 10.0) -> Steps:
             row[plant.network.index(node)] = watts
     mean_hz = max(float(demand.mean()), 1e-9)
     # What chance alone moves means over four seconds by is no jump.
-    noticed = max(0.15 * mean_hz, 4.0 * math.sqrt(mean_hz / _SMOOTH_S))
+    noticed = max(0.15 * mean_hz, 6.0 * math.sqrt(mean_hz / _SMOOTH_S))
     jumps = (
         _jumps(demand, noticed, width=max(round(_SMOOTH_S / period_s), 1))
         | _jumps(ambient, 0.5, width=1)

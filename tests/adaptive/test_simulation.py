@@ -208,7 +208,7 @@ def test_a_point_takes_effect_after_the_actuators_delay() -> None:
     assert served[:12] == [0] * 12
     assert served[12] > 0
     half_way_w = 0.5 * (board.truth[11].power_w + board.truth[13].power_w)
-    assert board.truth[12].power_w == pytest.approx(half_way_w, rel=0.02)
+    assert board.truth[12].power_w == pytest.approx(half_way_w, rel=0.1)  # a frame of ten may wait
     assert board.truth[11].power_w == pytest.approx(board.truth[9].power_w, rel=1e-3)
     with pytest.raises(ValueError, match="actuator_delay_s is -1"):
         steady(25.0, actuator_delay_s=-1.0)
