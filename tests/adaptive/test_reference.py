@@ -11,7 +11,12 @@ from hypothesis import strategies as st
 from networks import random_tensors, small_artifact, small_images
 
 from adaptive.artifact import Artifact
-from adaptive.engine.reference import ReferenceEngine, convolve, softmax
+from adaptive.engine.reference import (
+    ReferenceEngine,
+    average_requantiser,
+    convolve,
+    softmax,
+)
 from adaptive.errors import ArtifactError
 from adaptive.graph import (
     Add,
@@ -326,3 +331,9 @@ def test_an_average_no_integers_can_express_is_refused() -> None:
     )
     with pytest.raises(ArtifactError, match="artifact small: mean: ratio"):
         ReferenceEngine(replace(ARTIFACT, graph=graph))
+
+
+def test_an_average_whose_sum_could_lose_bits_is_refused() -> None:
+    node = AvgPool2d(name="mean", inputs=("input",), kernel=(2**19, 2**19), stride=(1, 1))
+    with pytest.raises(ValueError, match="expected a sum below 2\\^53"):
+        average_requantiser(node, Signal((2**19, 2**19, 1), 1.0, 0))

@@ -1,4 +1,5 @@
 import re
+from collections import OrderedDict
 from collections.abc import Callable
 
 import numpy as np
@@ -225,6 +226,12 @@ REFUSED: list[tuple[str, Callable[[Calls, Tensor], Tensor], str]] = [
     ("an average with a border", lambda net, x: functional.avg_pool2d(x, 3, 1, 1), "node avg_pool"),
     ("uneven windows", lambda net, x: functional.adaptive_avg_pool2d(x, 4), "windows of equal"),
     ("a sum in place beside", lambda net, x: x.add_(net.one(x)) + x, "node .* in place"),
+    ("features joined", lambda net, x: torch.cat([x.mean((2, 3))] * 2, 1), "joins shapes"),
+    ("features convolved", lambda net, x: net.one(x.mean((2, 3), True)), "node one .*features"),
+    ("a scaled sum", lambda net, x: torch.add(x, x, alpha=2), "operation add"),
+    ("a sum over rows", lambda net, x: x.mean(2), "operation mean"),
+    ("an odd pooling", lambda net, x: functional.max_pool2d(x, 2, dilation=2), "dilation"),
+    ("a strange flattening", lambda net, x: torch.flatten(x, 1, foo=2), "cannot be traced"),
     ("rows flattened", lambda net, x: torch.flatten(x, 2), "node flatten .*flattens 2"),
     ("an image as the answer", lambda net, x: net.norm(x), "node output .*expected logits"),
 ]  # fmt: skip
@@ -236,6 +243,58 @@ def test_what_cannot_be_converted_is_named(
 ) -> None:
     with pytest.raises(ConfigError, match=message):
         convert(Calls(function), SHAPE)
+
+
+class Plain(nn.Module):
+    """Ways of saying nothing much: averages of averages, joins of one, features flattened."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv_A = nn.Conv2d(3, 4, 3)
+        self.conv_a = nn.Conv2d(4, 4, 1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = functional.dropout(self.conv_A(x), 0.5, self.training)
+        x = torch.cat([self.conv_a(x.contiguous())], dim=1)
+        x = functional.adaptive_avg_pool2d(x, (13, 7))
+        x = x.mean(dim=(-1, -2), keepdim=True)
+        return functional.adaptive_avg_pool2d(x, 1).flatten(1).flatten(start_dim=1)
+
+
+def test_what_changes_nothing_leaves_no_step() -> None:
+    torch.manual_seed(0)
+    network = Plain().eval()
+    twin = convert(network, SHAPE)
+    assert [step.name for step in twin.steps] == ["conv_a", "conv_a_1", "mean"]
+    images = pictures(5)
+    with torch.no_grad():
+        answer, expected = twin.head_real(torch.from_numpy(images)), network(real(images))
+    torch.testing.assert_close(answer, expected, rtol=1e-4, atol=1e-6)
+
+
+def test_names_are_made_to_fit_the_artifact_and_to_differ() -> None:
+    parts = {"0": nn.Conv2d(3, 4, 1), "layer_0": nn.Conv2d(4, 4, 1), "mean": Mean()}
+    twin = convert(nn.Sequential(OrderedDict(parts)), SHAPE)
+    assert [step.name for step in twin.steps] == ["layer_0", "layer_0_", "mean"]
+
+
+class Mean(nn.Module):
+    """Averages over all positions."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x.mean((2, 3))
+
+
+class Two(nn.Module):
+    """A network of two images."""
+
+    def forward(self, x: Tensor, y: Tensor) -> Tensor:
+        return (x + y).mean((2, 3))
+
+
+def test_a_second_image_is_refused() -> None:
+    with pytest.raises(ConfigError, match="cannot be traced"):
+        convert(Two(), SHAPE)
 
 
 def test_weights_that_are_no_numbers_are_refused() -> None:

@@ -4,7 +4,7 @@ import torch
 from adaptive.precision import Bits, PrecisionPlan
 from models.layers import SwitchableConv2d, SwitchableLinear
 from models.network import SwitchableNetwork, chain
-from models.pooling import Flattening, GlobalAveraging, MaxPooling
+from models.pooling import Averaging, Flattening, GlobalAveraging, MaxPooling
 from models.window import square, tiles
 from models.zoo.digits import digits_network
 
@@ -95,3 +95,40 @@ def test_layers_describe_themselves() -> None:
     average = GlobalAveraging()
     average.set_range(1.0)
     assert average.node("mean", ("conv",)).scale == 1.0 / 65407
+
+
+def test_layers_that_offer_different_bits_make_no_network() -> None:
+    with pytest.raises(ValueError, match="layers offer different bits"):
+        SwitchableNetwork(
+            (4, 4, 2),
+            chain(
+                ("conv", SwitchableConv2d(2, 2, window=square(1), bit_list=(Bits.INT16,))),
+                ("mean", GlobalAveraging()),
+                ("head", SwitchableLinear(2, 3, is_head=True)),
+            ),
+        )
+
+
+def test_an_average_with_padding_is_refused() -> None:
+    with pytest.raises(ValueError, match="expected no padding"):
+        Averaging(square(3))
+
+
+def test_an_average_of_windows_is_on_the_grid_of_its_input_in_a_fake_pass() -> None:
+    net = SwitchableNetwork(
+        (4, 4, 2),
+        chain(
+            ("average", Averaging(tiles(2))),
+            ("flat", Flattening()),
+            ("head", SwitchableLinear(8, 3, is_head=True)),
+        ),
+    ).train()
+    net.set_plan(PrecisionPlan.uniform(net.layers, Bits.INT8))
+    pixels = torch.arange(32, dtype=torch.uint8).reshape(1, 4, 4, 2)
+    flow = net.trace(pixels)["average"]
+    codes = flow.values.double() / flow.scale
+    assert (codes - codes.round()).abs().max() < 0.01
+    assert flow.values[0, 0].mul(255).tolist() == [
+        [pytest.approx(5.0, abs=0.01), pytest.approx(9.0, abs=0.01)],
+        [pytest.approx(21.0, abs=0.01), pytest.approx(25.0, abs=0.01)],
+    ]
