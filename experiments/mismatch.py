@@ -71,8 +71,9 @@ class DrawnBoard:
     actuator_delay_s
         How long a point takes to come into effect [s].
     factors
-        Some of what was drawn, for tables: the sums of its thermal resistances, capacities and
-        leakage over the file's, and the mean factor on power.
+        What was drawn, in short, for tables, over the board file's: the summed temperature rise
+        of all nodes for a watt in each, the summed capacity, the mean factor on the islands'
+        switched capacitances, and the factor on leakage.
     """
 
     plant: Plant

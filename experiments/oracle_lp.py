@@ -222,11 +222,12 @@ def _linprog(
 ) -> OptimizeResult:
     """Solve from the inside, which is quicker here; by the simplex method where that gives up.
 
-    The stubs of `linprog` know neither sparse constraints nor arrays of bounds.
+    Presolve gains nothing and now and then ends without an answer on programs that have one. The
+    stubs of `linprog` know neither sparse constraints nor arrays of bounds.
     """
     said = []
-    methods: tuple[Literal["highs-ds", "highs-ipm"], ...] = ("highs-ipm", "highs-ds")
-    for method in methods:
+    methods: tuple[Literal["highs-ipm", "highs-ds"], ...] = ("highs-ipm", "highs-ds")
+    for method, presolve in ((m, p) for p in (False, True) for m in methods):
         result: OptimizeResult = linprog(
             cost,
             A_ub=limits,
@@ -235,6 +236,7 @@ def _linprog(
             b_eq=driven,
             bounds=bounds,
             method=method,
+            options={"presolve": presolve},
         )
         if result.status == 0:
             return result

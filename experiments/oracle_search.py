@@ -98,7 +98,8 @@ def offline_bound(
     Raises
     ------
     ValueError
-        If the run starts above the cap, or the cap is above the board's critical temperature.
+        If a run that is feasible starts above the cap, or the cap is above the board's critical
+        temperature.
     OracleError
         If a linear program could not be solved.
 
@@ -146,8 +147,6 @@ class _Search:
     ) -> None:
         self._plant, self._start, self._cap = plant, np.asarray(start_degc), cap_degc
         self._rows = junction_rows(plant)
-        if float(self._start[self._rows].max()) > cap_degc + _MARGIN_K:
-            raise ValueError(f"start_degc is {start_degc}, expected junctions up to {cap_degc}")
         self._deadline_s = workload.deadline_s
         self._steps = cut(workload, plant)
         self._inflow = inflow_w(plant, self._steps)
@@ -169,6 +168,8 @@ class _Search:
         )
         self._lowest = np.minimum(least.inside_degc.min(axis=1), least.ends_degc[:-1]) - 0.05
         self.infeasible = self._passes(points, workload)
+        if float(self._start[self._rows].max()) > cap_degc + _MARGIN_K and not self.infeasible:
+            raise ValueError(f"start_degc is {start_degc}, expected junctions up to {cap_degc}")
         # Frames at no price are worth the best effort's answer: what a cool board could earn.
         self.bound, self.feasible = float(self._steps.arrivals.sum()) / demanded, 0.0
 

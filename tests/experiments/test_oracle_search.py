@@ -208,6 +208,8 @@ def test_where_the_coolest_point_passes_the_cap_the_run_is_infeasible() -> None:
     result = bound_of(workload(ambient_degc=66.0), plant=leaky)
     assert result.infeasible
     assert (result.bound, result.feasible, result.gap, result.rounds) == (0.0, 0.0, 0.0, 0)
+    hot = bound_of(workload(ambient_degc=66.0), plant=leaky, start_degc=75.0)
+    assert hot.infeasible  # as hot as it settles, not a start that is refused
     # Within this run it stays below; kept for ever it would not.
     slow = bound_of(workload(ambient_degc=66.0, length_s=1.0), plant=leaky)
     assert slow.infeasible
