@@ -218,8 +218,11 @@ def test_where_the_coolest_point_passes_the_cap_the_run_is_infeasible() -> None:
     assert bound_of(wave).infeasible
 
 
-def test_a_start_above_the_cap_and_a_cap_above_shutdown_are_refused() -> None:
-    with pytest.raises(ValueError, match="start_degc"):
-        bound_of(workload(), start_degc=75.0)
+def test_a_run_that_starts_above_the_cap_is_infeasible() -> None:
+    assert bound_of(workload(), start_degc=75.0).infeasible
+    assert not bound_of(workload(), start_degc=70.0).infeasible
+
+
+def test_a_cap_above_shutdown_is_refused() -> None:
     with pytest.raises(ValueError, match="cap_degc is 130"):
         bound_of(workload(), cap_degc=130.0)
