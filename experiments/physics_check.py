@@ -6,9 +6,13 @@ heat, power and voltage islands; each can be run by itself for its tables and fi
 """
 
 import argparse
+import os
 import sys
 from collections.abc import Callable, Mapping
+from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
+
+from threadpoolctl import threadpool_limits
 
 from adaptive.errors import AdaptiveError
 from experiments.docs import markdown_table, replace_block
@@ -32,6 +36,7 @@ STUDIES: Mapping[str, Callable[[], list[Metric]]] = {
     "hotspot_check": lambda: hotspot_check.metrics(
         read_config("physics/hotspot_check", hotspot_check.HotSpotCheckConfig)
     ),
+    "finevh_study": lambda: finevh_study.metrics(read_config("physics/finevh_study", FineVhConfig)),
     "identification": lambda: identification.metrics(
         read_config("physics/identification", SyntheticConfig)
     ),
@@ -41,7 +46,6 @@ STUDIES: Mapping[str, Callable[[], list[Metric]]] = {
     "real_heat": lambda: real_heat.metrics(
         read_config("physics/real_heat", real_heat.RealHeatConfig)
     ),
-    "finevh_study": lambda: finevh_study.metrics(read_config("physics/finevh_study", FineVhConfig)),
     "thermal_headroom": lambda: thermal_headroom.metrics(
         read_config("physics/thermal_headroom", thermal_headroom.HeadroomConfig)
     ),
@@ -55,25 +59,37 @@ STUDIES: Mapping[str, Callable[[], list[Metric]]] = {
 HEADER = ("metric", "value", "unit", "study")
 
 
+def measure(study: str) -> list[Metric]:
+    """Run one study on one thread; what a worker process does."""
+    # Linear algebra threads beside worker processes only wait for each other.
+    with threadpool_limits(limits=1):
+        return STUDIES[study]()
+
+
 def main() -> int:
     """Run every study and print its metrics; return the exit code."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--json", action="store_true", help="print one JSON object a line")
     parser.add_argument("--study", choices=sorted(STUDIES), help="run this one only")
     parser.add_argument(
+        "--jobs", type=int, default=os.cpu_count(), metavar="N", help="processes (one a core)"
+    )
+    parser.add_argument(
         "--doc", type=Path, metavar="FILE", help="put a table between FILE's physics markers"
     )
     args = parser.parse_args()
     chosen = [args.study] if args.study else list(STUDIES)
     rows = []
+    progress = Progress("physics")
     try:
-        for index, study in enumerate(chosen):
-            progress = Progress(study)
-            progress(index / len(chosen))
-            for metric in STUDIES[study]():
-                rows.append([metric.metric, f"{metric.value:.4g}", metric.unit, study])
-                print(metric.to_json() if args.json else "  ".join(rows[-1]), flush=True)
-            progress.close()
+        with ProcessPoolExecutor(args.jobs) as pool:
+            running = [(study, pool.submit(measure, study)) for study in chosen]
+            for index, (study, result) in enumerate(running):
+                for metric in result.result():
+                    rows.append([metric.metric, f"{metric.value:.4g}", metric.unit, study])
+                    print(metric.to_json() if args.json else "  ".join(rows[-1]), flush=True)
+                progress((index + 1) / len(chosen))
+        progress.close()
         if args.doc:
             replace_block(args.doc, "physics", markdown_table(HEADER, rows))
     except AdaptiveError as error:

@@ -3,7 +3,7 @@
 import time
 from collections.abc import Callable
 
-from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]  # ships no types
+from threadpoolctl import threadpool_limits
 
 
 def cpu_s(run: Callable[[], object], *, at_least_s: float) -> float:
