@@ -12,7 +12,7 @@ from adaptive.simulation import SimulatedPlatform
 from dvfs.islands import IslandMap, VoltageIsland
 from dvfs.opp import Opp, OppTable
 from dvfs.power import BlockPower, Leakage, PowerModel
-from experiments.oracle_search import Bound, offline_bound
+from experiments.oracle.search import Bound, offline_bound
 from experiments.reward import Worth
 from experiments.workloads import Workload
 from thermal.network import RcNetwork

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from adaptive.plant import Plant
-from experiments.oracle_plant import Indices
+from experiments.oracle.plant import Indices
 from experiments.workloads import Workload
 from thermal.network import Matrix, Vector
 

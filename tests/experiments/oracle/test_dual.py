@@ -4,10 +4,10 @@ from bounds import WORTH, hull_rate_hz, one_node_plant, one_node_points
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from experiments.oracle_dual import DualBound, dual_bound
-from experiments.oracle_heat import heat_steps
-from experiments.oracle_plant import list_activities
-from experiments.oracle_steps import cut
+from experiments.oracle.dual import DualBound, dual_bound
+from experiments.oracle.heat import heat_steps
+from experiments.oracle.plant import list_activities
+from experiments.oracle.steps import cut
 from experiments.surroundings import SteadyAmbient
 from experiments.workloads import Constant, Workload
 

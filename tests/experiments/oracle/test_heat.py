@@ -5,9 +5,9 @@ from plants import OPPS, make_point, two_node_plant
 
 from adaptive.governor.static import Static
 from experiments.mismatch import NONE, draw_board
-from experiments.oracle_heat import follow, heat_steps, held, inflow_w
-from experiments.oracle_plant import list_activities
-from experiments.oracle_steps import cut
+from experiments.oracle.heat import follow, heat_steps, held, inflow_w
+from experiments.oracle.plant import list_activities
+from experiments.oracle.steps import cut
 from experiments.surroundings import AmbientRamp, Fan, Sun
 from experiments.workloads import Constant, Workload
 from thermal.discretise import discretise

@@ -26,9 +26,9 @@ import numpy as np
 from scipy.ndimage import maximum_filter1d
 
 from adaptive.plant import Plant
-from experiments.oracle_heat import HeatSteps, Tensor, held, inflow_w
-from experiments.oracle_plant import Activities, Indices
-from experiments.oracle_steps import Steps, waiting_periods
+from experiments.oracle.heat import HeatSteps, Tensor, held, inflow_w
+from experiments.oracle.plant import Activities, Indices
+from experiments.oracle.steps import Steps, waiting_periods
 from thermal.network import Matrix, Vector
 
 _PIECES = 6  # a step is cut into these for integration

@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 from bounds import WORTH, hull_rate_hz, one_node_plant, one_node_points
 
-from experiments import oracle_lp
-from experiments.oracle_heat import heat_steps, inflow_w
-from experiments.oracle_lp import Board, OracleError, Plan, solve
-from experiments.oracle_plant import list_activities
-from experiments.oracle_steps import cut
+from experiments.oracle import lp as oracle_lp
+from experiments.oracle.heat import heat_steps, inflow_w
+from experiments.oracle.lp import Board, OracleError, Plan, solve
+from experiments.oracle.plant import list_activities
+from experiments.oracle.steps import cut
 from experiments.surroundings import SteadyAmbient
 from experiments.workloads import Constant, Workload
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from adaptive.errors import ConfigError
-from experiments.oracle import OracleConfig, ScenarioEntry, main, make_demand, rows
+from experiments.oracle.__main__ import OracleConfig, ScenarioEntry, main, make_demand, rows
 from experiments.starts import Start
 from experiments.study_config import read_config
 
@@ -62,7 +62,7 @@ def test_one_object_a_line_with_the_keys_promised(
 
 
 def test_the_default_config_is_read_and_covers_the_scenarios() -> None:
-    config = read_config("oracle", OracleConfig)
+    config = read_config("oracle/oracle", OracleConfig)
     assert {"steady-25", "steady-40", "steady-55", "step-25-45", "bursts-35"} == {
         entry.name for entry in config.scenarios
     }

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from plants import OPPS, make_point, two_node_plant
 
-from experiments.oracle_plant import Activities, junction_rows, likely, list_activities
+from experiments.oracle.plant import Activities, junction_rows, likely, list_activities
 
 PLANT = two_node_plant()
 

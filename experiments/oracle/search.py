@@ -8,7 +8,7 @@ idling included, at any instant. Three steps are repeated:
   found so far, gives a schedule and the prices of heat and of frames;
 - the schedule is followed through the true, non-linear board: if it keeps the cap, its reward is
   within reach;
-- the prices prove an upper bound for every schedule (`experiments.oracle_dual`), whatever the
+- the prices prove an upper bound for every schedule (`experiments.oracle.dual`), whatever the
   program's steps, lines and tolerances were.
 
 The gap between the two says how sharp the bound is.
@@ -23,11 +23,11 @@ import numpy as np
 
 from adaptive.operating_point import OperatingPoint
 from adaptive.plant import Plant
-from experiments.oracle_dual import dual_bound
-from experiments.oracle_heat import Course, HeatSteps, Tensor, follow, heat_steps, inflow_w
-from experiments.oracle_lp import Board, Plan, solve
-from experiments.oracle_plant import junction_rows, likely, list_activities
-from experiments.oracle_steps import cut, earned
+from experiments.oracle.dual import dual_bound
+from experiments.oracle.heat import Course, HeatSteps, Tensor, follow, heat_steps, inflow_w
+from experiments.oracle.lp import Board, Plan, solve
+from experiments.oracle.plant import junction_rows, likely, list_activities
+from experiments.oracle.steps import cut, earned
 from experiments.reward import Worth
 from experiments.starts import settled
 from experiments.workloads import Workload

@@ -6,8 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from adaptive.plant import Plant
-from experiments.oracle_plant import Activities
-from experiments.oracle_steps import Steps
+from experiments.oracle.plant import Activities
+from experiments.oracle.steps import Steps
 from thermal.network import Matrix, Vector
 from thermal.transient import phi_2
 

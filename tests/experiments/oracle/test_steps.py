@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from plants import two_node_plant
 
 from adaptive.frame_queue import FrameQueue
-from experiments.oracle_steps import Steps, cut, earned, late_arrivals, waiting_periods
+from experiments.oracle.steps import Steps, cut, earned, late_arrivals, waiting_periods
 from experiments.scenarios import Bursts
 from experiments.surroundings import AmbientRamp, Fan, SteadyAmbient, Sun
 from experiments.workloads import Constant, Demand, Poisson, Workload

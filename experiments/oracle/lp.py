@@ -8,9 +8,9 @@ from scipy.optimize import OptimizeResult, linprog
 from scipy.sparse import coo_array, csr_array, vstack
 
 from adaptive.errors import AdaptiveError
-from experiments.oracle_heat import HeatSteps, Tensor
-from experiments.oracle_plant import Activities, Indices
-from experiments.oracle_steps import Steps, late_arrivals
+from experiments.oracle.heat import HeatSteps, Tensor
+from experiments.oracle.plant import Activities, Indices
+from experiments.oracle.steps import Steps, late_arrivals
 from thermal.network import Matrix, Vector
 
 _Entry = tuple[Indices, Indices, "Tensor | Matrix | Vector"]

@@ -1,7 +1,7 @@
 """The offline bound of a small set of runs: ``python -m experiments.oracle [--json]``.
 
 For each run: what no governor can beat at the cap and 1 K below it, what a schedule with perfect
-foresight reaches on the true board, and the gap between (`experiments.oracle_search`). One line a
+foresight reaches on the true board, and the gap between (`experiments.oracle.search`). One line a
 run, as it is found.
 """
 
@@ -17,7 +17,7 @@ from adaptive.config import load_board
 from adaptive.cost import build_points
 from adaptive.errors import ConfigError
 from experiments.mismatch import NONE, draw_board
-from experiments.oracle_search import offline_bound
+from experiments.oracle.search import offline_bound
 from experiments.reward import Worth
 from experiments.scenarios import Bursts
 from experiments.starts import Start, start_degc
@@ -131,7 +131,7 @@ def main() -> int:
     parser.add_argument("--config", type=Path, help="another config (oracle.yaml)")
     parser.add_argument("--json", action="store_true", help="print one JSON object a line")
     args = parser.parse_args()
-    for row in rows(read_config("oracle", OracleConfig, args.config)):
+    for row in rows(read_config("oracle/oracle", OracleConfig, args.config)):
         print(json.dumps(asdict(row)) if args.json else _line(row), flush=True)
     return 0
 

@@ -18,7 +18,7 @@ from adaptive.governor.look_ahead import LookAhead
 from adaptive.governor.protocol import Governor
 from adaptive.governor.static import Static
 from experiments.mismatch import Mismatch, draw_board
-from experiments.oracle_search import offline_bound
+from experiments.oracle.search import offline_bound
 from experiments.reward import score
 from experiments.scenarios import Bursts
 from experiments.starts import Start, start_degc
