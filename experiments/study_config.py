@@ -1,12 +1,13 @@
 """What studies share: a YAML config beside the module, reference files, figures as JSON lines."""
 
-from collections.abc import Iterable
+import sys
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TypeVar
 
 import msgspec
 
-from adaptive.errors import ConfigError
+from adaptive.errors import AdaptiveError, ConfigError
 from adaptive.strict_yaml import load_yaml
 from experiments.metric import Metric
 from experiments.reference import reference_folder
@@ -48,3 +49,12 @@ def print_metrics(metrics: Iterable[Metric]) -> None:
     """Print metrics, one JSON object a line."""
     for metric in metrics:
         print(metric.to_json(), flush=True)
+
+
+def exit_code(main: Callable[[], int]) -> int:
+    """Run a study's `main`; bad input is one line on standard error and exit code 2."""
+    try:
+        return main()
+    except AdaptiveError as error:
+        print(" ".join(str(error).split()), file=sys.stderr)
+        return 2

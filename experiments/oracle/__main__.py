@@ -21,7 +21,7 @@ from experiments.oracle.search import offline_bound
 from experiments.reward import Worth
 from experiments.scenarios import Bursts
 from experiments.starts import Start, start_degc
-from experiments.study_config import read_config
+from experiments.study_config import exit_code, read_config
 from experiments.surroundings import AmbientRamp
 from experiments.workloads import Constant, Demand, Diurnal, Poisson, Video, Workload
 
@@ -147,4 +147,4 @@ def _line(row: Row) -> str:
 
 
 if __name__ == "__main__":
-    raise SystemExit(main())
+    raise SystemExit(exit_code(main))

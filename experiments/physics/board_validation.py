@@ -19,7 +19,7 @@ from adaptive.response import respond, settled
 from dvfs.opp import Opp
 from experiments.metric import Metric
 from experiments.report import write_report
-from experiments.study_config import print_metrics, read_config
+from experiments.study_config import exit_code, print_metrics, read_config
 
 _STEP_S = 0.05
 
@@ -199,4 +199,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    raise SystemExit(main())
+    raise SystemExit(exit_code(main))

@@ -23,7 +23,7 @@ from adaptive.errors import AdaptiveError
 from experiments.metric import Metric
 from experiments.physics.finevh_solve import FineVhConfig, headline_rows, row_tables, study
 from experiments.report import write_report
-from experiments.study_config import print_metrics, read_config
+from experiments.study_config import exit_code, print_metrics, read_config
 
 _CASE = ["circuit", "bits", "swing", "placement", "rails"]
 _TABLE = {
@@ -224,4 +224,4 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
-    raise SystemExit(main())
+    raise SystemExit(exit_code(main))

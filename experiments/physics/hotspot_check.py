@@ -28,7 +28,7 @@ from experiments.physics.cpu_time import cpu_s
 from experiments.physics.hotspot_files import solve, write_case
 from experiments.physics.leaky_check import LeakyCheck, check_leakage
 from experiments.report import write_report
-from experiments.study_config import print_metrics, read_config, reference_path
+from experiments.study_config import exit_code, print_metrics, read_config, reference_path
 from thermal.hotspot.case import HotSpotCase, load_case
 from thermal.hotspot.text import ZERO_CELSIUS_K, HotSpotInputError
 from thermal.network import Matrix
@@ -262,4 +262,4 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
-    raise SystemExit(main())
+    raise SystemExit(exit_code(main))

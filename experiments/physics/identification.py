@@ -25,7 +25,7 @@ from experiments.metric import Metric
 from experiments.physics.synthetic_board import Load, SyntheticConfig, draw_trace
 from experiments.progress import Progress
 from experiments.report import write_report
-from experiments.study_config import print_metrics, read_config
+from experiments.study_config import exit_code, print_metrics, read_config
 from thermal.identify.belief import Belief
 from thermal.identify.excitation import judge_excitation
 from thermal.identify.fit import identify_foster
@@ -194,4 +194,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    raise SystemExit(main())
+    raise SystemExit(exit_code(main))

@@ -29,7 +29,7 @@ from experiments.metric import Metric
 from experiments.physics.traces import BoardTrace, heat_trace, load_trace, trace_paths
 from experiments.progress import Progress
 from experiments.report import write_report
-from experiments.study_config import print_metrics, read_config, reference_path
+from experiments.study_config import exit_code, print_metrics, read_config, reference_path
 from thermal.identify.belief import Belief
 from thermal.identify.excitation import FEWEST_HOT, Excitation, judge_excitation
 from thermal.identify.fit import identify_foster
@@ -263,4 +263,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    raise SystemExit(main())
+    raise SystemExit(exit_code(main))

@@ -28,7 +28,7 @@ from dvfs.identify.counters import identify_counters
 from dvfs.identify.samples import PowerSamples
 from experiments.metric import Metric
 from experiments.report import write_report
-from experiments.study_config import print_metrics, read_config, reference_path
+from experiments.study_config import exit_code, print_metrics, read_config, reference_path
 
 _MODELS = ("constant", "scaled", "counters")
 _ABOUT = {
@@ -265,4 +265,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    raise SystemExit(main())
+    raise SystemExit(exit_code(main))

@@ -32,7 +32,7 @@ from adaptive.response import respond, settled
 from dvfs.opp import Opp
 from experiments.metric import Metric
 from experiments.report import write_report
-from experiments.study_config import print_metrics, read_config
+from experiments.study_config import exit_code, print_metrics, read_config
 from thermal.network import Vector
 
 
@@ -265,4 +265,4 @@ def _write(
 
 
 if __name__ == "__main__":
-    raise SystemExit(main())
+    raise SystemExit(exit_code(main))

@@ -29,7 +29,7 @@ from adaptive.shapes import infer_signals
 from experiments.metric import Metric
 from experiments.physics.thermal_headroom import time_safe_s
 from experiments.report import write_report
-from experiments.study_config import print_metrics, read_config
+from experiments.study_config import exit_code, print_metrics, read_config
 from thermal.network import Vector
 
 _MINUTES = 6.0
@@ -204,4 +204,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    raise SystemExit(main())
+    raise SystemExit(exit_code(main))

@@ -23,6 +23,7 @@ from functools import partial
 import numpy as np
 
 from experiments.physics.cpu_time import cpu_s
+from experiments.study_config import exit_code
 from thermal.block_model import build_block_model
 from thermal.coupled import doubling_leakage, leaky_step
 from thermal.discretise import discretise
@@ -185,4 +186,4 @@ def _line(timing: Timing, *, as_json: bool) -> str:
 
 
 if __name__ == "__main__":
-    raise SystemExit(main())
+    raise SystemExit(exit_code(main))
