@@ -122,6 +122,7 @@ def trained_float(
     train_float(
         network,
         data,
+        tree=tree_of(study.dataset),
         calibration=calibration,
         recipe=study.float,
         checkpoint=folders.work / "float.pt",
@@ -140,6 +141,7 @@ def trained(
     train_jointly(
         network,
         data,
+        tree=tree_of(study.dataset),
         calibration=calibration,
         recipe=study.joint,
         checkpoint=folders.work / "joint.pt",

@@ -4,7 +4,7 @@ The float phase is stochastic gradient descent with one cycle of the learning ra
 ("sandwich") goes on with the converted network, its batch norm folded, at a low rate.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,10 +13,13 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from adaptive.errors import ConfigError
+from adaptive.labels import LabelTree
 from adaptive.precision import PrecisionPlan
 from models.augment import CroppedBatches
 from models.calibrate import calibrate_ranges
 from models.data import LabelledImages, Pixels
+from models.heads import multilevel_cross_entropy
 from models.network import SwitchableNetwork
 from models.phase import EpochReport, Phase
 from models.sandwich import sandwich_loss
@@ -31,7 +34,9 @@ class FloatRecipe:
 
     The learning rate rises to `peak_rate` over `warm_share` of all batches and falls to almost
     nothing, along cosines. `weight_decay` acts on weights, not on biases and batch norm. `margin`
-    is how far images are moved.
+    is how far images are moved. `level_weights` weighs the cross entropy of each level of the
+    label tree; the leaves alone if there are none. `bfloat16` computes products in that type,
+    twice as fast where the processor has it; weights stay float32.
     """
 
     seed: int
@@ -42,6 +47,8 @@ class FloatRecipe:
     warm_share: float = 0.15
     momentum: float = 0.9
     margin: int = 4
+    level_weights: Mapping[str, float] | None = None
+    bfloat16: bool = False
 
     def __post_init__(self) -> None:
         _above_zero(self, "epochs", "batch", "peak_rate")
@@ -53,6 +60,7 @@ class JointRecipe:
 
     AdamW at `rate`, falling along a cosine; `mixes` random plans join each step; ranges are taken
     from `range_images` calibration images, once, before the first step and after the last.
+    `level_weights` is as for the float phase.
     """
 
     seed: int
@@ -62,6 +70,7 @@ class JointRecipe:
     mixes: int
     range_images: int
     margin: int = 4
+    level_weights: Mapping[str, float] | None = None
 
     def __post_init__(self) -> None:
         _above_zero(self, "batch", "rate", "range_images")
@@ -83,10 +92,31 @@ def best_device() -> torch.device:
     return torch.device("cuda" if torch.cuda.is_available() else "cpu")
 
 
+def level_loss(
+    tree: LabelTree, weights: Mapping[str, float] | None
+) -> Callable[[Tensor, Tensor], Tensor]:
+    """Return the loss of logits (N, leaves) and labels (N,): cross entropies of levels by weight.
+
+    Raises
+    ------
+    ConfigError
+        If a weight is of a level the tree does not have.
+    """
+    if weights is None:
+        return functional.cross_entropy
+    for level in weights:
+        if level not in tree.levels:
+            raise ConfigError(f"level_weights names {level!r}, expected one of {tree.levels}")
+    return lambda logits, labels: multilevel_cross_entropy(
+        logits, labels, tree=tree, weights=weights
+    )
+
+
 def train_float(
     network: nn.Module,
     data: LabelledImages,
     *,
+    tree: LabelTree,
     calibration: LabelledImages,
     recipe: FloatRecipe,
     checkpoint: Path | None,
@@ -114,8 +144,12 @@ def train_float(
         final_div_factor=1000,
     )
 
+    loss_at_levels = level_loss(tree, recipe.level_weights)
+
     def loss_of(images: Tensor, labels: Tensor) -> Tensor:
-        return functional.cross_entropy(network(real_images(images)), labels)
+        with torch.autocast(images.device.type, torch.bfloat16, enabled=recipe.bfloat16):
+            logits = network(real_images(images))
+        return loss_at_levels(logits.float(), labels)
 
     def score() -> dict[str, float]:
         network.eval()
@@ -136,6 +170,7 @@ def train_jointly(
     network: SwitchableNetwork,
     data: LabelledImages,
     *,
+    tree: LabelTree,
     calibration: LabelledImages,
     recipe: JointRecipe,
     checkpoint: Path | None,
@@ -150,12 +185,13 @@ def train_jointly(
     optimiser = torch.optim.AdamW(network.parameters(), lr=recipe.rate, weight_decay=0.0)
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, recipe.epochs * len(batches))
     rng = np.random.default_rng(recipe.seed)
+    loss_at_levels = level_loss(tree, recipe.level_weights)
 
     def loss_of(images: Tensor, labels: Tensor) -> Tensor:
         return sandwich_loss(
             network,
             images,
-            loss_of=lambda logits: functional.cross_entropy(logits, labels),
+            loss_of=lambda logits: loss_at_levels(logits, labels),
             mixes=recipe.mixes,
             seed=int(rng.integers(2**32)),
         )

@@ -1,3 +1,4 @@
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -7,6 +8,7 @@ import torch
 from torch import nn
 
 from adaptive.errors import ConfigError
+from adaptive.labels import LabelTree
 from adaptive.precision import Bits
 from models.convert import convert
 from models.data import LabelledImages
@@ -23,6 +25,9 @@ from models.train import reproducible
 
 FLOAT = FloatRecipe(seed=0, epochs=4, batch=10, peak_rate=0.1, weight_decay=5e-4, margin=1)
 JOINT = JointRecipe(seed=0, epochs=3, batch=10, rate=1e-3, mixes=1, range_images=30, margin=1)
+
+
+TREE = LabelTree(("red", "green", "blue"), ("leaf", "warmth"), (("warm",), ("cold",), ("cold",)))
 
 
 def plain() -> nn.Sequential:
@@ -56,8 +61,8 @@ def floats(
         network = plain()
         try:
             train_float(
-                network, colours(), calibration=colours(), recipe=recipe, checkpoint=checkpoint,
-                report=report,
+                network, colours(), tree=TREE, calibration=colours(), recipe=recipe,
+                checkpoint=checkpoint, report=report,
             )  # fmt: skip
         except KeyboardInterrupt:
             assert stop_after is not None
@@ -78,8 +83,8 @@ def joint(
         network = convert(plain(), (6, 6, 3))
         try:
             train_jointly(
-                network, colours(), calibration=colours(), recipe=recipe, checkpoint=checkpoint,
-                report=report,
+                network, colours(), tree=TREE, calibration=colours(), recipe=recipe,
+                checkpoint=checkpoint, report=report,
             )  # fmt: skip
         except KeyboardInterrupt:
             assert stop_after is not None
@@ -97,8 +102,9 @@ def test_what_can_be_learned_is_learned_in_float_and_jointly() -> None:
     assert reports[-1].scores["float"] == 1.0
     twin = convert(network, (6, 6, 3))
     train_jointly(
-        twin, colours(), calibration=colours(), recipe=JOINT, checkpoint=None, report=reports.append
-    )
+        twin, colours(), tree=TREE, calibration=colours(), recipe=JOINT, checkpoint=None,
+        report=reports.append,
+    )  # fmt: skip
     assert reports[-1].scores == {"float": 1.0, "all-16": 1.0, "all-8": 1.0}
     assert [line.epoch for line in reports[-3:]] == [1, 2, 3]
 
@@ -134,6 +140,24 @@ def test_no_joint_epochs_only_calibrate() -> None:
     assert not reports
     assert float(network.switchable["layer_0"].output_scale) != 1.0 / 32639
     assert set(plan_scores(network, colours())) == {"float", "all-16", "all-8"}
+
+
+def test_levels_weigh_in_the_loss_and_products_may_be_short(tmp_path: Path) -> None:
+    plain_run, reports = floats()
+    weighted, others = floats(replace(FLOAT, level_weights={"leaf": 1.0, "warmth": 0.5}))
+    short, rounded = floats(replace(FLOAT, bfloat16=True))
+    assert others[0].loss > reports[0].loss
+    assert rounded[0].loss == pytest.approx(reports[0].loss, rel=0.05)
+    assert not same(plain_run, weighted)
+    assert not same(plain_run, short)
+    assert all(value.dtype != torch.bfloat16 for value in short.state_dict().values())
+    leaves_alone, _ = floats(replace(FLOAT, level_weights={"leaf": 1.0}))
+    assert same(plain_run, leaves_alone)
+
+
+def test_a_level_out_of_the_tree_is_refused() -> None:
+    with pytest.raises(ConfigError, match="level_weights names 'kind', expected one of"):
+        floats(replace(FLOAT, level_weights={"kind": 1.0}))
 
 
 def test_a_checkpoint_of_something_else_is_refused(tmp_path: Path) -> None:
@@ -183,7 +207,7 @@ def test_three_precisions_are_trained_together() -> None:
     network = convert(plain(), (6, 6, 3), bit_list=bits)
     reports: list[EpochReport] = []
     train_jointly(
-        network, colours(), calibration=colours(), recipe=JOINT, checkpoint=None,
+        network, colours(), tree=TREE, calibration=colours(), recipe=JOINT, checkpoint=None,
         report=reports.append,
     )  # fmt: skip
     assert set(reports[-1].scores) == {"float", "all-16", "all-8", "all-4"}
