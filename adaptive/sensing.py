@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from adaptive.plant import Plant
-from thermal.network import Vector
+from thermal.network import Matrix, Vector
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +48,7 @@ class Sensors:
     start_degc
         Node temperatures that the zones have settled at, shape (n,) [degC].
     step_s
-        Time between calls of `step` [s].
+        Time between the steps that `feel` is told of [s].
 
     Notes
     -----
@@ -66,13 +66,15 @@ class Sensors:
         self._generator = np.random.default_rng(errors.seed)
         self._felt: Vector = np.asarray(start_degc)[self._rows]
 
-    def step(self, temps_degc: Vector) -> None:
-        """Feel node temperatures for one step, shape (n,) [degC]."""
-        node = temps_degc[self._rows]
+    def feel(self, temps_degc: Matrix) -> None:
+        """Feel node temperatures after each of some steps, shape (steps, n) [degC]."""
         # At once means exactly so: no rounding between what was felt and what is.
-        self._felt = (
-            node if self._follow == 1.0 else self._felt + self._follow * (node - self._felt)
-        )
+        if self._follow == 1.0:
+            self._felt = temps_degc[-1, self._rows]
+            return
+        nodes = temps_degc[:, self._rows]
+        kept = (1.0 - self._follow) ** np.arange(len(nodes), -1, -1)
+        self._felt = kept[0] * self._felt + self._follow * (kept[1:] @ nodes)
 
     def read(self) -> dict[str, float]:
         """Return what each zone reads now [degC]."""

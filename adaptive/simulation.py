@@ -12,9 +12,12 @@ from adaptive.frame_queue import FrameQueue
 from adaptive.operating_point import OperatingPoint
 from adaptive.plant import Plant
 from adaptive.platform import Observation
+from adaptive.point_power import PointPower
 from adaptive.sensing import EXACT, SensorErrors, Sensors
 from adaptive.surroundings import Surroundings
 from thermal.network import Vector, frozen_array
+
+_HELD_S = 0.1  # leakage is looked at anew this often
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +100,7 @@ class SimulatedPlatform:
     deadline_s
         How long a frame may wait [s].
     step_s
-        Integration step; power is held over a step, so leakage lags by at most one [s].
+        Time between looks at the junctions [s].
     start_degc
         Node temperatures at the start, shape (n,); the ambient by default [degC].
     heat_w
@@ -113,7 +116,8 @@ class SimulatedPlatform:
     -----
     Limits: service is fluid within a period (whole frames, no per-frame schedule), so a frame may
     be answered in the period its deadline falls in; one that the point is too slow for is dropped;
-    applying a point takes no energy.
+    applying a point takes no energy; leakage follows a straight line over 0.1 s, or over a step
+    if that is longer.
     """
 
     def __init__(
@@ -154,7 +158,9 @@ class SimulatedPlatform:
         self._credit = 0.0  # frames that could have been served, fraction carried
         self._owed_s = 0.0  # work on frames counted as served that is still to be done
         self._point: OperatingPoint | None = None
-        self._voltage_v, self._frequency_hz = plant.block_arrays([{}])
+        self._rows = [plant.network.index(block) for block in plant.power.blocks]
+        self._steps_at_once = max(round(_HELD_S / step_s), 1)
+        self._powers: dict[int, tuple[OperatingPoint, PointPower]] = {}  # by the point's id
         self._seen = (0.0, 0.0, 0.0)  # demand, served, latency of the last period
         self.shut_down = False
         self.truth: list[Truth] = []
@@ -198,7 +204,8 @@ class SimulatedPlatform:
 
     def _enter(self, point: OperatingPoint) -> None:
         self._point = point
-        self._voltage_v, self._frequency_hz = self._plant.block_arrays([point.islands])
+        if id(point) not in self._powers:  # the point is kept, so its id stays its own
+            self._powers[id(point)] = (point, PointPower.of([point], self._plant))
 
     def wait_until(self, time_s: float) -> None:
         """Serve frames and integrate heat up to a time [s]."""
@@ -276,23 +283,26 @@ class SimulatedPlatform:
     def _heat(self, point: OperatingPoint, busy: float, steps: int) -> tuple[float, float, int]:
         """Integrate; return hottest junction, energy [J] and steps ending above the cap."""
         hottest, energy_j, over = -np.inf, 0.0, 0
-        utilisation = self._plant.utilisation_array([{point.cores: busy}])
-        for step in range(steps):
-            time_s = self._time_s + (step + 0.5) * self._step_s
-            power = self._node_power(utilisation)
-            energy_j += float(power.sum()) * self._step_s
-            self._temps = self._around.step(self._temps, power, time_s)
-            self._sensors.step(self._temps)
-            peak = float(self._plant.junctions(self._temps).max())
-            hottest = max(hottest, peak)
-            over += peak > self._cap_degc
-            self.shut_down = self.shut_down or peak >= self._plant.critical_degc
-        return hottest, energy_j, over
+        power = self._powers[id(point)][1]
+        fixed = power.idle_w[0] + busy * power.work_w[0]
+        leakage = power.leakage_w[0]
 
-    def _node_power(self, utilisation: Vector) -> Vector:
-        if self.shut_down:
-            return np.zeros(len(self._temps))
-        power: Vector = self._plant.node_power(
-            self._voltage_v, self._frequency_hz, utilisation=utilisation, temps_degc=self._temps
-        )[0]
-        return power
+        def power_w(temps: Vector) -> Vector:
+            return np.asarray(fixed + leakage * power.growth(temps))
+
+        done = 0
+        while done < steps:
+            if self.shut_down:
+                fixed = leakage = np.zeros(len(self._temps))
+            count = min(self._steps_at_once, steps - done)
+            from_s = self._time_s + done * self._step_s
+            temps, drawn = self._around.follow(self._temps, power_w, from_s=from_s, steps=count)
+            self._temps = temps[-1]
+            self._sensors.feel(temps)
+            peaks = temps[:, self._rows].max(axis=1)
+            hottest = max(hottest, float(peaks.max()))
+            over += int(np.count_nonzero(peaks > self._cap_degc))
+            energy_j += float(drawn.sum()) * count * self._step_s
+            self.shut_down = self.shut_down or hottest >= self._plant.critical_degc
+            done += count
+        return hottest, energy_j, over

@@ -21,14 +21,14 @@ def test_an_exact_zone_reads_its_node_to_its_step(temps: list[float]) -> None:
     plant = two_node_plant()
     sensors = Sensors(plant, EXACT, np.array([25.0, 25.0]), step_s=0.1)
     for temp in temps:
-        sensors.step(np.array([temp, 0.0]))
+        sensors.feel(np.array([[temp, 0.0]]))
         assert sensors.read() == {"cpu-thermal": plant.zones[0].reading_degc(temp)}
 
 
 def test_a_lagging_zone_covers_two_thirds_of_a_step_in_a_time_constant() -> None:
     sensors = Sensors(fine_plant(), SensorErrors(lag_s=2.0), np.array([20.0, 20.0]), step_s=0.01)
-    for _ in range(200):
-        sensors.step(np.array([30.0, 20.0]))
+    for steps in (1, 9, 190):
+        sensors.feel(np.tile([30.0, 20.0], (steps, 1)))
     assert sensors.read()["cpu-thermal"] == pytest.approx(30.0 - 10.0 * math.exp(-1.0), abs=1e-4)
 
 
