@@ -66,7 +66,9 @@ def _parser(found: dict[str, EntryPoint]) -> argparse.ArgumentParser:
 
 
 def _missing(name: str, error: ModuleNotFoundError) -> str:
-    extra = "train" if error.name == "torch" else "sim"
+    extra = {"torch": "train", "pymoo": "search", "dask": "cluster", "distributed": "cluster"}.get(
+        error.name or "", "sim"
+    )
     return (
         f"adaptive {name}: needs the package {error.name}, which is not installed; "
         f"pip install 'thermal-adaptive-inference[{extra}]'"

@@ -5,6 +5,7 @@
     AdaptiveError
     ├── ConfigError               a board, points or scenario file, or a command line, is wrong
     ├── ArtifactError             an exported network cannot be read, or does not fit the request
+    ├── ExecutorError             work handed to other processes or machines cannot be finished
     └── PlatformError             the board did not do what it was asked
         └── TransientPlatformError    the same request may succeed next period
 """
@@ -20,6 +21,10 @@ class ConfigError(AdaptiveError):
 
 class ArtifactError(AdaptiveError):
     """An exported network is damaged, of another schema, or does not fit the request."""
+
+
+class ExecutorError(AdaptiveError):
+    """Work handed to other processes or machines cannot be finished there."""
 
 
 class PlatformError(AdaptiveError):
