@@ -5,7 +5,7 @@ Cin / groups). Products and sums are computed in float64, which is exact because
 below 2^53: the constructor refuses a network where one could not.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from math import prod
 from typing import TypeVar
 
@@ -120,8 +120,7 @@ class ReferenceEngine:
         Layers before the first one whose bits differ from the previous effort are not run again,
         so efforts in lexicographic order cost the least. All activations are held meanwhile.
         """
-        self._check_images(images)
-        signals: dict[str, Codes] = {"input": (images.astype(np.int32) - 128) << 8}
+        signals = {"input": self.input_codes(images)}
         previous: dict[str, Bits] = {}
         for effort in efforts:
             previous = self._update(signals, previous, effort)
@@ -129,8 +128,7 @@ class ReferenceEngine:
 
     def trace(self, images: Pixels, effort: Effort) -> dict[str, Codes]:
         """Return the codes behind every name of the graph; raises as `run` does."""
-        self._check_images(images)
-        signals: dict[str, Codes] = {"input": (images.astype(np.int32) - 128) << 8}
+        signals = {"input": self.input_codes(images)}
         self._update(signals, {}, effort)
         return signals
 
@@ -144,7 +142,7 @@ class ReferenceEngine:
         for node in self.artifact.graph:
             if node.name in stale or node.name not in signals or stale & set(node.inputs):
                 stale.add(node.name)
-                signals[node.name] = self._run_node(node, signals, bits)
+                signals[node.name] = self.run_node(node, signals, bits)
         return bits
 
     def probabilities(self, images: Pixels, effort: Effort) -> Floats:
@@ -165,17 +163,18 @@ class ReferenceEngine:
         signal = self.artifact.signals[self.artifact.heads[effort.head]]
         return signal.scale * (codes.astype(np.float64) - signal.zero)
 
-    def _check_images(self, images: Pixels) -> None:
-        """Refuse images of another type or shape."""
+    def input_codes(self, images: Pixels) -> Codes:
+        """Return images as 16-bit codes; raises ValueError for another type or shape."""
         shape = self.artifact.source.shape
         if images.dtype != np.uint8 or images.shape[1:] != shape or images.ndim != 4:
             raise ValueError(
                 f"images is {images.dtype} of shape {images.shape}, "
                 f"expected uint8 of shape (N, {', '.join(map(str, shape))})"
             )
+        return (images.astype(np.int32) - 128) << 8
 
-    def _run_node(self, node: Node, signals: dict[str, Codes], bits: dict[str, Bits]) -> Codes:
-        """Compute what one node writes."""
+    def run_node(self, node: Node, signals: Mapping[str, Codes], bits: Mapping[str, Bits]) -> Codes:
+        """Compute what one node writes from the codes it reads and, if it has weights, its bits."""
         codes = signals[node.inputs[0]]
         match node:
             case Conv2d() | Linear():
