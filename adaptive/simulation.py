@@ -8,35 +8,16 @@ from typing import Self
 
 import numpy as np
 
-from adaptive.frame_queue import FrameQueue
 from adaptive.operating_point import OperatingPoint
 from adaptive.plant import Plant
 from adaptive.platform import Observation
 from adaptive.point_power import PointPower
 from adaptive.sensing import EXACT, SensorErrors, Sensors
+from adaptive.service import Answered, Served, Service
 from adaptive.surroundings import Surroundings
 from thermal.network import Vector, frozen_array
 
 _HELD_S = 0.1  # leakage is looked at anew this often
-
-
-@dataclass(frozen=True, slots=True)
-class Served:
-    """Frames of consecutive numbers that one point answered in one period.
-
-    Attributes
-    ----------
-    point
-        The operating point that answered them.
-    first
-        Number of the first frame.
-    count
-        How many.
-    """
-
-    point: OperatingPoint
-    first: int
-    count: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +38,8 @@ class Truth:
         Frames that arrived, and frames whose deadline passed unanswered.
     served
         What was answered.
+    backlog
+        Frames left waiting at the end.
     """
 
     time_s: float
@@ -66,16 +49,14 @@ class Truth:
     arrived: int
     dropped: int
     served: tuple[Served, ...]
+    backlog: int
 
 
 @dataclass(frozen=True, slots=True)
 class _Piece:
     """What happened while one point was in effect."""
 
-    arrived: int
-    dropped: int
-    served: tuple[Served, ...]
-    delay_s: float  # from arrival to answer, summed over the frames answered
+    answered: Answered
     hottest_degc: float
     energy_j: float
     over: int  # steps that ended above the cap
@@ -114,10 +95,8 @@ class SimulatedPlatform:
 
     Notes
     -----
-    Limits: service is fluid within a period (whole frames, no per-frame schedule), so a frame may
-    be answered in the period its deadline falls in; one that the point is too slow for is dropped;
-    applying a point takes no energy; leakage follows a straight line over 0.1 s, or over a step
-    if that is longer.
+    Limits: those of `adaptive.service.Service` and `Sensors`; applying a point takes no energy;
+    leakage follows a straight line over 0.1 s, or over a step if that is longer.
     """
 
     def __init__(
@@ -152,11 +131,8 @@ class SimulatedPlatform:
         self._sensors = Sensors(plant, sensing, start, step_s=step_s)
         self._delay_s = actuator_delay_s
         self._commands: deque[tuple[float, OperatingPoint]] = deque()  # (when in effect, point)
-        self._queue = FrameQueue(deadline_s)
+        self._service = Service(deadline_s)
         self._time_s = 0.0
-        self._due = 0.0  # frames demanded so far, fraction included
-        self._credit = 0.0  # frames that could have been served, fraction carried
-        self._owed_s = 0.0  # work on frames counted as served that is still to be done
         self._point: OperatingPoint | None = None
         self._rows = [plant.network.index(block) for block in plant.power.blocks]
         self._steps_at_once = max(round(_HELD_S / step_s), 1)
@@ -188,7 +164,7 @@ class SimulatedPlatform:
             demand_hz=demand_hz,
             served_hz=served_hz,
             latency_s=latency_s,
-            backlog=len(self._queue),
+            backlog=self._service.waiting,
             caps={},
             fan_state=None,
         )
@@ -231,10 +207,10 @@ class SimulatedPlatform:
 
     def _account(self, pieces: list[_Piece], span_s: float) -> None:
         """Sum what happened in a period into what is observed and what is true."""
-        arrived = sum(piece.arrived for piece in pieces)
-        served = tuple(batch for piece in pieces for batch in piece.served)
+        arrived = sum(piece.answered.arrived for piece in pieces)
+        served = tuple(batch for piece in pieces for batch in piece.answered.served)
         count = sum(batch.count for batch in served)
-        delay_s = sum(piece.delay_s for piece in pieces)
+        delay_s = sum(batch.delay_s * batch.count for batch in served)
         self._seen = (arrived / span_s, count / span_s, delay_s / count if count else 0.0)
         self.truth.append(
             Truth(
@@ -243,42 +219,24 @@ class SimulatedPlatform:
                 power_w=sum(piece.energy_j for piece in pieces) / span_s,
                 over_cap_s=sum(piece.over for piece in pieces) * self._step_s,
                 arrived=arrived,
-                dropped=sum(piece.dropped for piece in pieces),
+                dropped=sum(piece.answered.dropped for piece in pieces),
                 served=served,
+                backlog=self._service.waiting,
             )
         )
 
     def _advance(self, point: OperatingPoint, span_s: float, steps: int) -> _Piece:
         """Answer what one point can in a span, and integrate."""
-        end_s = self._time_s + span_s
-        middle_s = self._time_s + span_s / 2
-        before = int(self._due)
-        self._due += self._demand_hz(middle_s) * span_s
-        arrived = int(self._due) - before
-        self._queue.arrive(middle_s, arrived)
-        works = point.duty > 0.0 and not self.shut_down
-        # What this point is too slow for would be answered late: no use starting on it.
-        dropped = self._queue.expire(self._time_s + point.latency_s) if works else 0
-        self._credit += point.frames_hz * span_s if works else 0.0
-        taken = self._queue.take(int(self._credit))
-        count = sum(batch[2] for batch in taken)
-        self._credit = min(self._credit - count, 1.0)  # idle capacity cannot be saved up
-        dropped += self._queue.expire(end_s)
-        # Frames are counted whole; work on the last of them may reach into the next span.
-        self._owed_s += count * point.latency_s
-        work_s = min(self._owed_s, point.duty * span_s)
-        self._owed_s -= work_s
-        hottest, energy_j, over = self._heat(point, work_s / span_s, steps)
-        self._time_s = end_s
-        return _Piece(
-            arrived=arrived,
-            dropped=dropped,
-            served=tuple(Served(point, first, n) for _, first, n in taken),
-            delay_s=sum((end_s - arrival_s + point.latency_s) * n for arrival_s, _, n in taken),
-            hottest_degc=hottest,
-            energy_j=energy_j,
-            over=over,
+        answered = self._service.serve(
+            point,
+            demand_hz=self._demand_hz(self._time_s + span_s / 2),
+            start_s=self._time_s,
+            span_s=span_s,
+            on=not self.shut_down,
         )
+        hottest, energy_j, over = self._heat(point, answered.busy, steps)
+        self._time_s += span_s
+        return _Piece(answered, hottest, energy_j, over)
 
     def _heat(self, point: OperatingPoint, busy: float, steps: int) -> tuple[float, float, int]:
         """Integrate; return hottest junction, energy [J] and steps ending above the cap."""

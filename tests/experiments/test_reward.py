@@ -6,7 +6,8 @@ from plants import OPPS, make_point, make_points
 
 from adaptive.labels import LabelTree
 from adaptive.precision import Bits
-from adaptive.simulation import Served, Truth
+from adaptive.service import Served
+from adaptive.simulation import Truth
 from experiments.reward import Worth, information, score
 
 TREE = LabelTree(
@@ -30,6 +31,7 @@ def truth(*served: Served, arrived: int = 10) -> Truth:
         arrived=arrived,
         dropped=0,
         served=served,
+        backlog=0,
     )
 
 
@@ -78,7 +80,7 @@ def test_a_run_earns_its_frames_over_the_best_effort_on_all_demanded() -> None:
     )
     leaf = {eight.effort: 0.90, sixteen.effort: 0.92}
     got = score(
-        [truth(Served(eight, 0, 4)), truth(Served(sixteen, 4, 6))],
+        [truth(Served(eight, 0, 4, 0.1)), truth(Served(sixteen, 4, 6, 0.1))],
         points,
         worth=Worth({"leaf": 1.0}),
         period_s=0.1,
@@ -95,7 +97,7 @@ def test_leaf_accuracy_stands_beside_coarse_answers() -> None:
     coarse = replace(make_point(OPPS.fastest, accuracy=0.98), level="kind")
     fine = make_point(OPPS.fastest, accuracy=0.8)
     got = score(
-        [truth(Served(coarse, 0, 10))],
+        [truth(Served(coarse, 0, 10, 0.1))],
         (coarse, fine),
         worth=Worth.of_tree(TREE),
         period_s=0.1,
