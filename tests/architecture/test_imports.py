@@ -92,6 +92,7 @@ BREAKS = {
     "no-torch-below-models": ("adaptive/cost.py", "import torch"),
     "search-may-lean": ("adaptive/artifact.py", "import scipy"),
     "light-board": ("adaptive/loop.py", "import adaptive.search"),
+    "light-daemon": ("adaptive/board/linux.py", "import scipy"),
     "pure-decisions": ("adaptive/governor/static.py", "import time"),
     "adaptive-internal": ("adaptive/platform.py", "import adaptive.loop"),
 }

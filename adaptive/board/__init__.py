@@ -1,0 +1,1 @@
+"""A Linux board: sysfs zones, cpufreq policies, meters. Kernel units stop here."""

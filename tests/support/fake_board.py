@@ -1,0 +1,178 @@
+"""A plain folder that looks like a board's /sys and /proc, and behaves as its kernel would."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from adaptive.board.roots import Roots
+
+KHZ = (500_000, 1_000_000, 1_500_000, 2_000_000)  # the two-node board's OPPs
+
+
+def write(path: Path, text: str | int) -> None:
+    """Write a file as the kernel shows one, in place: descriptors that are open stay good."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(f"{text}\n", encoding="ascii")
+
+
+@dataclass
+class FakeBoard:
+    """The sysfs of a board.
+
+    `settle` does what a kernel does by itself after a write: the userspace governor follows
+    `scaling_setspeed` within the limits, and so on.
+    """
+
+    root: Path
+    zones: Mapping[str, float] = field(default_factory=lambda: {"cpu-thermal": 45.0})
+    policies: Mapping[str, tuple[int, ...]] = field(
+        default_factory=lambda: {"policy0": (0, 1, 2, 3)}
+    )
+    governors: str = "userspace schedutil performance"
+    frequencies_khz: tuple[int, ...] = KHZ
+    meter_w: float | None = None
+    fan: bool = False
+    flags: str | None = None
+    parts: Mapping[int, str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        write(self.root / "proc/sys/kernel/random/boot_id", "boot-1")
+        write(self.root / "proc/sys/kernel/osrelease", "6.12.0-test")
+        for number, (name, temp) in enumerate(self.zones.items()):
+            self.make_zone(number, name, temp)
+        for name, cpus in self.policies.items():
+            self.make_policy(name, cpus)
+        self.make_cooling(0, "cpufreq-cpu0", most=len(self.frequencies_khz) - 1)
+        if self.fan:
+            self.make_cooling(1, "pwm-fan", most=4)
+        if self.meter_w is not None:
+            write(self.meter.with_name("name"), "ina231")
+            self.set_power(self.meter_w)
+        if self.flags is not None:
+            write(self.flags_path, self.flags)
+        if self.parts:
+            blocks = [f"processor\t: {cpu}\nCPU part\t: {part}" for cpu, part in self.parts.items()]
+            write(self.root / "proc/cpuinfo", "\n\n".join(blocks))
+
+    @property
+    def roots(self) -> Roots:
+        return Roots(self.root)
+
+    @property
+    def thermal(self) -> Path:
+        return self.root / "sys/class/thermal"
+
+    @property
+    def meter(self) -> Path:
+        return self.root / "sys/class/hwmon/hwmon0/power1_input"
+
+    @property
+    def flags_path(self) -> Path:
+        return self.root / "sys/devices/platform/soc/soc:firmware/get_throttled"
+
+    def zone(self, number: int = 0) -> Path:
+        return self.thermal / f"thermal_zone{number}/temp"
+
+    def policy(self, name: str = "policy0") -> Path:
+        return self.root / "sys/devices/system/cpu/cpufreq" / name
+
+    def make_zone(self, number: int, name: str, temp_degc: float) -> None:
+        folder = self.thermal / f"thermal_zone{number}"
+        write(folder / "type", name)
+        write(folder / "temp", round(1000 * temp_degc))
+        for index, (kind, trip) in enumerate((("passive", 85_000), ("critical", 110_000))):
+            write(folder / f"trip_point_{index}_type", kind)
+            write(folder / f"trip_point_{index}_temp", trip)
+
+    def make_policy(self, name: str, cpus: tuple[int, ...]) -> None:
+        slowest, fastest = self.frequencies_khz[0], self.frequencies_khz[-1]
+        words = " ".join(map(str, cpus))
+        for file, text in {
+            "related_cpus": words,
+            "affected_cpus": words,
+            "scaling_driver": "cpufreq-dt",
+            "scaling_available_frequencies": " ".join(map(str, reversed(self.frequencies_khz))),
+            "scaling_available_governors": self.governors,
+            "scaling_governor": "schedutil",
+            "scaling_setspeed": "<unsupported>",
+            "scaling_min_freq": slowest,
+            "scaling_max_freq": fastest,
+            "cpuinfo_min_freq": slowest,
+            "cpuinfo_max_freq": fastest,
+            "scaling_cur_freq": slowest,
+        }.items():
+            write(self.policy(name) / file, text)
+
+    def make_cooling(self, number: int, kind: str, *, most: int) -> None:
+        folder = self.thermal / f"cooling_device{number}"
+        write(folder / "type", kind)
+        write(folder / "max_state", most)
+        write(folder / "cur_state", 0)
+
+    def set_temp(self, temp_degc: float, number: int = 0) -> None:
+        write(self.zone(number), round(1000 * temp_degc))
+
+    def set_power(self, power_w: float) -> None:
+        write(self.meter, round(1e6 * power_w))
+
+    def read(self, file: str, policy: str = "policy0") -> str:
+        return (self.policy(policy) / file).read_text(encoding="ascii").strip()
+
+    def rewrite(self, policy: str = "policy0", **files: str | int) -> None:
+        """Do to a policy what somebody else does."""
+        for file, text in files.items():
+            write(self.policy(policy) / file, text)
+
+    def settings(self) -> dict[str, tuple[str, str, str]]:
+        """What is to be as it was found: governor and limits of each policy."""
+        names = ("scaling_governor", "scaling_min_freq", "scaling_max_freq")
+        return {
+            path.name: (self.read(names[0], path.name), self.read(names[1], path.name),
+                        self.read(names[2], path.name))
+            for path in sorted((self.root / "sys/devices/system/cpu/cpufreq").glob("policy*"))
+        }  # fmt: skip
+
+    def settle(self) -> None:
+        """Let the kernel's governor react to what was written."""
+        for path in (self.root / "sys/devices/system/cpu/cpufreq").glob("policy*"):
+            name = path.name
+            most, least = (
+                int(self.read("scaling_max_freq", name)),
+                int(self.read("scaling_min_freq", name)),
+            )
+            governor = self.read("scaling_governor", name)
+            wanted = self.read("scaling_setspeed", name)
+            if governor == "userspace" and wanted.isdigit():
+                speed = max(min(int(wanted), most), least)
+                if speed != int(wanted):
+                    self.rewrite(name, scaling_setspeed=speed)
+            else:
+                speed = most
+            self.rewrite(name, scaling_cur_freq=speed)
+
+    def running_hz(self, policy: str = "policy0") -> float:
+        """Frequency the cores run at now."""
+        self.settle()
+        return 1e3 * int(self.read("scaling_cur_freq", policy))
+
+
+class FakeClock:
+    """Time that passes when it is told to."""
+
+    def __init__(self) -> None:
+        self.time_s = 100.0
+        self.asleep_s = 0.0
+
+    def now_s(self) -> float:
+        return self.time_s + self.asleep_s
+
+    def awake_s(self) -> float:
+        return self.time_s
+
+    def sleep(self, time_s: float) -> None:
+        self.time_s += max(time_s, 0.0)
+
+
+def open_descriptors() -> int:
+    """How many descriptors this process has open."""
+    return len(list(Path("/proc/self/fd").iterdir()))
