@@ -94,13 +94,13 @@ class Ladder:
         if not bool(np.all(probabilities >= 0.0)):
             raise ValueError("probabilities has an entry below 0 or none at all, expected 0 to 1")
 
-    def _climb_path(self, probabilities: Floats) -> tuple[Integers, Floats]:
-        """Return the chain of each row's best leaf and its probabilities, both (N, levels + 1)."""
+    def ways(self, probabilities: Floats) -> "Ways":
+        """Return the way up from each row's best leaf, with the probabilities on it."""
         summed = self.node_probabilities(probabilities)
         chain = self.chains[np.argmax(probabilities, axis=1)]
         # Rounding may let a sum fall by a last digit on the way up; a sum of more cannot.
         rising = np.maximum.accumulate(np.take_along_axis(summed, chain, axis=1), axis=1)
-        return chain, rising
+        return Ways(self, chain, rising)
 
     def climb(self, probabilities: Floats, threshold: float) -> Integers:
         """Climb from the best leaf until a node's probability exceeds the threshold.
@@ -108,23 +108,14 @@ class Ladder:
         Returns the node of each row, shape (N,); the root where no other is sure enough, so a
         threshold of 1 or more, or infinity, always answers the root.
         """
-        if math.isnan(threshold):
-            raise ValueError("threshold is nan, expected a number")
-        chain, rising = self._climb_path(probabilities)
-        sure = rising > threshold
-        sure |= chain == self.root
-        first = np.argmax(sure, axis=1)[:, np.newaxis]
-        return np.asarray(np.take_along_axis(chain, first, axis=1)[:, 0], dtype=np.int64)
+        return self.ways(probabilities).answers(threshold)
 
     def tight_thresholds(self, probabilities: Floats, labels: Sequence[int] | Integers) -> Floats:
         """Return the smallest threshold with which each row is answered rightly, shape (N,).
 
         0 where the best leaf is right; else the probability of the last wrong node on its chain.
         """
-        chain, rising = self._climb_path(probabilities)
-        truth = np.asarray(labels, dtype=np.int64)
-        wrong = self.membership[truth[:, np.newaxis], chain] == 0.0  # (N, levels + 1)
-        return np.asarray(np.where(wrong, rising, 0.0).max(axis=1), dtype=np.float64)
+        return self.ways(probabilities).tight_thresholds(labels)
 
     def covers(self, answers: Integers, labels: Sequence[int] | Integers) -> Booleans:
         """Tell for each answer whether its label lies under it, shape (N,)."""
@@ -140,6 +131,52 @@ class Ladder:
             information_bits=float(self.information_bits[answers].mean()),
             at_level={level: at.count(level) for level in (*self.tree.levels, ROOT)},
         )
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Ways:
+    """The ways up from the best leaves of some images: all that choosing their levels needs.
+
+    Parameters
+    ----------
+    ladder
+        The answers there are.
+    nodes
+        From each image's best leaf up to the root, shape (N, levels + 1).
+    probabilities
+        Of those nodes, never falling on the way up, the root's 1; shape (N, levels + 1).
+    """
+
+    ladder: Ladder
+    nodes: Integers
+    probabilities: Floats
+
+    def __post_init__(self) -> None:
+        wanted = (len(self.nodes), self.ladder.chains.shape[1])
+        if self.nodes.shape != wanted or self.probabilities.shape != wanted:
+            raise ValueError(
+                f"nodes has shape {self.nodes.shape} and probabilities "
+                f"{self.probabilities.shape}, expected (N, {wanted[1]}) of both"
+            )
+
+    def __getitem__(self, rows: Integers) -> "Ways":
+        """Return the ways of some images."""
+        return Ways(self.ladder, self.nodes[rows], self.probabilities[rows])
+
+    def answers(self, threshold: float) -> Integers:
+        """Answer the first node more probable than the threshold, else the root; shape (N,)."""
+        if math.isnan(threshold):
+            raise ValueError("threshold is nan, expected a number")
+        sure = self.probabilities > threshold
+        sure |= self.nodes == self.ladder.root
+        first = np.argmax(sure, axis=1)[:, np.newaxis]
+        return np.asarray(np.take_along_axis(self.nodes, first, axis=1)[:, 0], dtype=np.int64)
+
+    def tight_thresholds(self, labels: Sequence[int] | Integers) -> Floats:
+        """Return the smallest threshold with which each image is answered rightly, shape (N,)."""
+        truth = np.asarray(labels, dtype=np.int64)[:, np.newaxis]
+        wrong = self.ladder.membership[truth, self.nodes] == 0.0  # (N, levels + 1)
+        return np.asarray(np.where(wrong, self.probabilities, 0.0).max(axis=1), dtype=np.float64)
 
 
 @dataclass(frozen=True, slots=True)

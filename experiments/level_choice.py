@@ -7,8 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from adaptive.artifact import Artifact
-from adaptive.labels import LabelTree
-from adaptive.levels import Ladder, conformal_threshold, fit_hedge, hedge
+from adaptive.levels import Ladder, LevelScore, Ways, conformal_threshold, fit_hedge, hedge
 from adaptive.precision import Effort
 from adaptive.proportion import wilson_interval
 from experiments.answers import answers
@@ -19,47 +18,54 @@ Integers = NDArray[np.int64]
 
 
 @dataclass(frozen=True, slots=True)
+class Kept:
+    """How often answers held the label, and what they told [bit], in each of some splits."""
+
+    coverage: tuple[float, ...]
+    information_bits: tuple[float, ...]
+
+    @property
+    def mean(self) -> tuple[float, float]:
+        """Coverage and information, averaged over the splits."""
+        return float(np.mean(self.coverage)), float(np.mean(self.information_bits))
+
+
+@dataclass(frozen=True, slots=True)
 class LevelStudy:
     """Level choice at one alpha over some splits; shares are 0..1, information is in bits.
 
-    `coverage` and `information_bits` are of the conformal threshold, `hedge_coverage` and
-    `hedge_information_bits` of the baseline (DARTS) with 1 - alpha as its target;
-    `leaf_coverage` is how often the best leaf is right, which tells the most.
+    `conformal` is of the conformal threshold, `hedged` of the baseline (DARTS) with 1 - alpha as
+    its target, where it was asked for.
     """
 
     alpha: float
-    coverage: tuple[float, ...]
-    information_bits: tuple[float, ...]
-    hedge_coverage: tuple[float, ...]
-    hedge_information_bits: tuple[float, ...]
-    leaf_coverage: float
+    conformal: Kept
+    hedged: Kept | None = None
 
     @property
     def coverage_gap(self) -> float:
-        """How far mean coverage stays below 1 - alpha; negative where it is above."""
-        return (1.0 - self.alpha) - float(np.mean(self.coverage))
+        """Mean coverage less 1 - alpha; below zero where the promise is not kept on average."""
+        return self.conformal.mean[0] - (1.0 - self.alpha)
 
 
 def study_levels(
-    probabilities: Floats,
+    ways: Ways,
     labels: Integers,
-    tree: LabelTree,
     *,
     alphas: Sequence[float] = (0.05, 0.1, 0.2),
     splits: int = 50,
     calibration: int | None = None,
     seed: int = 0,
+    hedged: Floats | None = None,
 ) -> Iterator[LevelStudy]:
     """Calibrate on a random part of some images and answer the rest, again and again.
 
     Parameters
     ----------
-    probabilities
-        Probabilities of one effort, shape (N, leaves), of images its temperature was not fitted on.
+    ways
+        Of one effort and N images its temperature was not fitted on.
     labels
         Leaf index of each image, shape (N,).
-    tree
-        The labels.
     alphas
         Shares of answers that may be wrong.
     splits
@@ -68,32 +74,34 @@ def study_levels(
         Images of each calibration part; half of all by default.
     seed
         Draws the splits, the same for each alpha.
+    hedged
+        Probabilities behind the ways, shape (N, leaves), to try the baseline on as well.
     """
-    ladder, count = Ladder(tree), len(labels)
+    ladder, count = ways.ladder, len(labels)
     size = count // 2 if calibration is None else calibration
     if not 0 < size < count:
         raise ValueError(f"calibration is {size}, expected 1 to {count - 1} of {count} images")
-    tight = ladder.tight_thresholds(probabilities, labels)
-    leaf = float((np.argmax(probabilities, axis=1) == labels).mean())
+    tight = ways.tight_thresholds(labels)
     for alpha in alphas:
         rng = np.random.default_rng(seed)
-        scores = []
+        climbed, baseline = [], []
         for _ in range(splits):
             order = rng.permutation(count)
             known, new = order[:size], order[size:]
-            threshold = conformal_threshold(tight[known], alpha)
-            weight = fit_hedge(ladder, probabilities[known], labels[known], target=1.0 - alpha)
-            climbed = ladder.climb(probabilities[new], threshold)
-            hedged = hedge(ladder, probabilities[new], weight)
-            scores.append([ladder.score(answers, labels[new]) for answers in (climbed, hedged)])
-        yield LevelStudy(
-            alpha,
-            tuple(score.coverage for score, _ in scores),
-            tuple(score.information_bits for score, _ in scores),
-            tuple(score.coverage for _, score in scores),
-            tuple(score.information_bits for _, score in scores),
-            leaf,
-        )
+            answers = ways[new].answers(conformal_threshold(tight[known], alpha))
+            climbed.append(ladder.score(answers, labels[new]))
+            if hedged is not None:
+                weight = fit_hedge(ladder, hedged[known], labels[known], target=1.0 - alpha)
+                baseline.append(ladder.score(hedge(ladder, hedged[new], weight), labels[new]))
+        yield LevelStudy(alpha, _kept(climbed), _kept(baseline) if baseline else None)
+
+
+def _kept(scores: Sequence[LevelScore]) -> Kept:
+    """Lay the scores of all splits side by side."""
+    return Kept(
+        tuple(score.coverage for score in scores),
+        tuple(score.information_bits for score in scores),
+    )
 
 
 def keep_promise(
