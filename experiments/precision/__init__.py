@@ -1,0 +1,1 @@
+"""What switching precision costs a trained network, level by level."""
