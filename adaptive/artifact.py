@@ -12,9 +12,11 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
+import numpy as np
 from numpy.typing import NDArray
 
 from adaptive.archive import encode_archive, open_archive, write_atomically
+from adaptive.arithmetic import SHIFT_ONLY, Arithmetic
 from adaptive.errors import ArtifactError
 from adaptive.graph import (
     Conv2d,
@@ -51,8 +53,6 @@ __all__ = [
     "save_artifact",
 ]
 
-ARITHMETIC = "affine"
-
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Artifact:
@@ -78,8 +78,10 @@ class Artifact:
         Efforts measured when the network was exported.
     provenance
         How it was made: command, seed, dataset, versions.
-    widths, arithmetic
-        Carried from the first schema on; there is one of each so far.
+    widths
+        Carried from the first schema on; there is one so far.
+    arithmetic
+        How bits are cut, and which scales there are.
 
     Attributes
     ----------
@@ -99,13 +101,11 @@ class Artifact:
     measured: tuple[MeasuredEffort, ...] = ()
     provenance: Mapping[str, Fact] = field(default_factory=dict)
     widths: tuple[float, ...] = (1.0,)
-    arithmetic: str = ARITHMETIC
+    arithmetic: Arithmetic = Arithmetic.AFFINE
     signals: Mapping[str, Signal] = field(init=False)
     checksum: str = field(init=False)
 
     def __post_init__(self) -> None:
-        if self.arithmetic != ARITHMETIC:
-            raise ValueError(f"arithmetic is {self.arithmetic!r}, expected {ARITHMETIC!r}")
         if not self.bits or tuple(sorted(set(self.bits), reverse=True)) != self.bits:
             raise ValueError(f"bits is {self.bits}, expected widths falling from the widest")
         if self.widths != (1.0,) or tuple(self.heads) != ("leaf",):
@@ -148,6 +148,9 @@ class Artifact:
             wanted = [(b, self.output_bits(node.name, b), node.zero, node.relu) for b in self.bits]
             if found != wanted:
                 raise ValueError(f"constants of {node.name} are {found}, expected {wanted}")
+            multipliers = np.concatenate([r.multiplier for r in tensors.requantisers.values()])
+            if self.arithmetic is Arithmetic.RADIX and np.any(multipliers != SHIFT_ONLY):
+                raise ValueError(f"multiplier of {node.name} is no power of two, expected 2^30")
 
     def _check_measured(self) -> None:
         """Refuse measurements of what the network cannot run."""

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from adaptive.archive import MANIFEST, read_array
+from adaptive.arithmetic import Arithmetic
 from adaptive.errors import ArtifactError
 from adaptive.graph import LayerTensors, Name, Node, Signal, Switchable, weight_shape
 from adaptive.measured import MeasuredEntry
@@ -38,7 +39,7 @@ class Manifest(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
 
     schema: int
     name: Name
-    arithmetic: str
+    arithmetic: Arithmetic
     bits: tuple[Bits, ...]
     widths: tuple[float, ...]
     heads: dict[str, Name]

@@ -1,24 +1,30 @@
-r"""Integer arithmetic of the "affine" scheme: the specification every engine equals bit for bit.
+r"""Integer arithmetic: the specification every engine equals bit for bit.
 
 Weights
-    One int16 tensor a layer, symmetric, one scale an output channel: `real = s * code` with codes
-    within +-32639. The weight of b bits is `(code + 2^(15-b)) >> (16-b)`, clamped to
-    +-(2^(b-1) - 1); at 8 bits that is the high byte plane and needs no clamp.
+    One int16 tensor a layer, symmetric, with codes within +-32639: `real = s * code`. The weight
+    of b bits is `(code + carry) >> (16-b)`, clamped to `Arithmetic.weight_range`; at 8 bits that
+    needs no clamp.
 
 Activations
     16-bit codes within -32768..32639 and `real = s * (code - zero)`. The b-bit activation is
-    `(code + 2^(15-b)) >> (16-b)`, clamped to 2^(b-1) - 1, at scale `2^(16-b) s` and zero point
+    `(code + carry) >> (16-b)`, clamped to 2^(b-1) - 1, at scale `2^(16-b) s` and zero point
     `zero / 2^(16-b)`; so `zero` is a multiple of 256 (of 4096 where 4 bits are used).
 
-Layer at b bits
-    `acc = sum (x_b - zero_b) * w_b`, exact; padding counts as zero. Then `Requantiser`.
+Arithmetics
+    The carry is 2^(15-b) in "affine", which rounds: an 8-bit weight is the high byte plane of the
+    code plus a half. It is 0 in "radix", which truncates: an 8-bit weight is the high byte itself,
+    -128..127. Nothing else differs for an engine; see `adaptive.arithmetic` for the scales.
 
-Sums and joins of signals
-    16-bit codes in and out, whatever the precision of the layers around them, in int32 throughout:
-    `Rescaler`.
+Layer at b bits
+    `acc = sum (x_b - zero_b) * w_b`, exact; padding counts as zero, or as codes that are cut to b
+    bits like any other. Then `Requantiser`.
+
+Sums, joins and averages of signals
+    16-bit codes in and out, whatever the precision of the layers around them. Sums and joins are
+    in int32 throughout: `Rescaler`. Averages: `Requantiser`.
 
 Rounding
-    One rule everywhere: add half, then shift right arithmetically (round half up).
+    One rule everywhere else: add half, then shift right arithmetically (round half up).
     Only the making of weight codes from real numbers rounds half to even.
 """
 
@@ -58,24 +64,13 @@ def code_range(bits: Bits) -> tuple[int, int]:
     return -(2 ** (bits - 1)), CODE_MAX if bits == Bits.INT16 else 2 ** (bits - 1) - 1
 
 
-def narrow_codes(codes: ArrayLike, bits: Bits) -> Integers:
-    """Take the b-bit activation out of 16-bit codes."""
-    return np.minimum(rounding_shift(codes, 16 - bits), code_range(bits)[1])
-
-
 def widen_codes(codes: ArrayLike, bits: Bits) -> Integers:
     """Write b-bit activations as 16-bit codes: the low bits are zero."""
     return np.asarray(codes, dtype=np.int64) << np.int64(16 - bits)
 
 
-def narrow_weights(codes: ArrayLike, bits: Bits) -> Integers:
-    """Take the b-bit weights out of the int16 codes."""
-    limit = WEIGHT_MAX if bits == Bits.INT16 else 2 ** (bits - 1) - 1
-    return np.clip(rounding_shift(codes, 16 - bits), -limit, limit)
-
-
 def weight_scales(weights: ArrayLike) -> Floats:
-    """Choose the scale of each output channel, the first axis: largest magnitude / 32639."""
+    """Return what scale each output channel, the first axis, needs: largest magnitude / 32639."""
     values = np.abs(np.asarray(weights, dtype=np.float64))
     if not np.all(np.isfinite(values)):
         raise ValueError("weights holds a value that is not finite")

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from adaptive.engine.reference import softmax
+from adaptive.quantise import CODE_MAX, CODE_MIN
 from models.data import Pixels
 from models.network import SwitchableNetwork
 from models.ranged import Ranged
@@ -42,8 +43,13 @@ def calibrate_ranges(
                 found = torch.histc(magnitude, BINS, min=0.0, max=reach[name])
                 counts[name] += found.numpy().astype(np.int64)
         for name, layer in layers.items():
-            steps = 127.0 if isinstance(layer, Ranged) and layer.signed else 255.0
-            reach[name] = choose_reach(Magnitudes(counts[name], reach[name]), method, steps=steps)
+            zero = layer.zero if isinstance(layer, Ranged) else CODE_MIN
+            reach[name] = choose_reach(
+                Magnitudes(counts[name], reach[name]),
+                method,
+                codes=CODE_MAX - zero,
+                arithmetic=network.arithmetic,
+            )
     network.set_ranges(reach)
     network.set_plan(plan)
     return reach

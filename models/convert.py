@@ -13,6 +13,7 @@ import torch
 from torch import fx, nn
 from torch.fx.passes.shape_prop import ShapeProp
 
+from adaptive.arithmetic import Arithmetic
 from adaptive.errors import ConfigError
 from adaptive.precision import Bits
 from models.fold import Normalisation
@@ -27,6 +28,7 @@ def convert(
     *,
     bit_list: tuple[Bits, ...] = BIT_LIST,
     normalisation: Normalisation | None = None,
+    arithmetic: Arithmetic = Arithmetic.AFFINE,
 ) -> SwitchableNetwork:
     """Turn a float network into its switchable twin, in evaluation mode, not yet calibrated.
 
@@ -41,6 +43,8 @@ def convert(
     normalisation
         What the network's input was, if not pixels / 255. It is folded into the convolutions that
         read the image; their padding then counts as the mean.
+    arithmetic
+        In which the twin computes.
 
     Raises
     ------
@@ -58,4 +62,4 @@ def convert(
         line = " ".join(str(error).split())
         raise ConfigError(f"network cannot be traced on {input_shape} images: {line}") from error
     steps = Walker(traced, bit_list, normalisation).steps()
-    return SwitchableNetwork(input_shape, steps).eval()
+    return SwitchableNetwork(input_shape, steps, arithmetic=arithmetic).eval()

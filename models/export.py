@@ -73,6 +73,7 @@ def export_network(
         labels=labels,
         tensors=tensors,
         provenance=provenance,
+        arithmetic=network.arithmetic,
     )
 
 
@@ -80,7 +81,7 @@ def load_network(artifact: Artifact) -> SwitchableNetwork:
     """Rebuild the torch twin of an artifact, in evaluation mode; its integers are the same."""
     steps = tuple(Step(node.name, _layer(node, artifact), node.inputs) for node in artifact.graph)
     height, width, channels = artifact.source.shape
-    network = SwitchableNetwork((height, width, channels), steps)
+    network = SwitchableNetwork((height, width, channels), steps, arithmetic=artifact.arithmetic)
     for step in steps:
         scale = artifact.signals[step.name].scale
         if isinstance(step.layer, SwitchableConv2d | SwitchableLinear):

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 from torch.autograd.function import FunctionCtx
 
+from adaptive.arithmetic import Arithmetic
 from adaptive.precision import Bits
 from adaptive.quantise import (
     CODE_MAX,
@@ -36,25 +37,36 @@ class _RoundToGrid(torch.autograd.Function):
 
     @staticmethod
     def forward(
-        ctx: FunctionCtx, values: Tensor, step: float, least: float, greatest: float
+        ctx: FunctionCtx,
+        values: Tensor,
+        step: float,
+        carry: float,
+        least: float,
+        greatest: float,
     ) -> Tensor:
-        """Round half up to `step`, within `least` to `greatest` steps."""
-        steps = (values / step).add_(0.5).floor_()
+        """Add the carry and cut to multiples of `step`, within `least` to `greatest` of them."""
+        steps = (values / step).add_(carry).floor_()
         if ctx.needs_input_grad[0]:  # type: ignore[attr-defined]
             ctx.save_for_backward((steps >= least) & (steps <= greatest))
         return steps.clamp_(least, greatest).mul_(step)
 
     @staticmethod
-    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None, None, None]:
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None, None, None, None]:
         """Pass the gradient where the value was in range."""
         (inside,) = ctx.saved_tensors
-        return gradient * inside, None, None, None
+        return gradient * inside, None, None, None, None
 
 
 def fake_quantise_activation(
-    values: Tensor, *, scale: float, zero: int, bits: Bits, relu: bool = False
+    values: Tensor,
+    *,
+    scale: float,
+    zero: int,
+    bits: Bits,
+    relu: bool = False,
+    arithmetic: Arithmetic = Arithmetic.AFFINE,
 ) -> Tensor:
-    """Round real values to the b-bit codes of a signal, and clamp them to its range.
+    """Round or cut real values to the b-bit codes of a signal, and clamp them to its range.
 
     Parameters
     ----------
@@ -66,18 +78,20 @@ def fake_quantise_activation(
         Width of the codes.
     relu
         Clamp from below at zero.
+    arithmetic
+        How bits are cut.
 
     Notes
     -----
-    Rounds half up. The gradient is one within the range and zero outside. Limits: in float32 a
-    value within 1e-7 of a tie may go either way; the exact functions decide.
+    The gradient is one within the range and zero outside. Limits: in float32 a value within 1e-7
+    of a tie may go either way; the exact functions decide.
     """
     least, greatest = code_range(bits)
     offset = zero >> (16 - bits)
     least = max(least, offset) if relu else least
     step = scale * 2.0 ** (16 - bits)
     rounded: Tensor = _RoundToGrid.apply(  # type: ignore[no-untyped-call]
-        values, step, least - offset, greatest - offset
+        values, step, arithmetic.carry(bits), least - offset, greatest - offset
     )
     return rounded
 
@@ -89,25 +103,29 @@ def channel_scales(weight: Tensor) -> Tensor:
     return largest.clamp(min=float(floor) or 1.0) / WEIGHT_MAX
 
 
-def fake_quantise_weight(weight: Tensor, scales: Tensor, bits: Bits) -> Tensor:
-    """Round weights (Cout, ...) to int16 codes, and those to b bits; scales has shape (Cout,)."""
+def fake_quantise_weight(
+    weight: Tensor, scales: Tensor, bits: Bits, *, arithmetic: Arithmetic = Arithmetic.AFFINE
+) -> Tensor:
+    """Round weights (Cout, ...) to int16 codes, and cut b bits; scales has shape (Cout,)."""
     steps = scales.to(weight.dtype).reshape(-1, *[1] * (weight.ndim - 1))
     codes = torch.round(weight / steps).clamp(-WEIGHT_MAX, WEIGHT_MAX)
-    narrow = narrow_weights(codes, bits) * 2.0 ** (16 - bits)
+    narrow = narrow_weights(codes, bits, arithmetic) * 2.0 ** (16 - bits)
     return straight_through(weight, narrow * steps)
 
 
-def narrow_codes(codes: Tensor, bits: Bits) -> Tensor:
+def narrow_codes(codes: Tensor, bits: Bits, arithmetic: Arithmetic) -> Tensor:
     """Take the b-bit activation out of 16-bit codes, exactly."""
-    step = 2 ** (16 - bits)
-    return torch.floor((codes + step // 2) / step).clamp(max=code_range(bits)[1])
+    return _cut(codes, bits, arithmetic).clamp(max=code_range(bits)[1])
 
 
-def narrow_weights(codes: Tensor, bits: Bits) -> Tensor:
+def narrow_weights(codes: Tensor, bits: Bits, arithmetic: Arithmetic) -> Tensor:
     """Take the b-bit weights out of the int16 codes, exactly."""
-    step = 2 ** (16 - bits)
-    limit = WEIGHT_MAX if bits == Bits.INT16 else 2 ** (bits - 1) - 1
-    return torch.floor((codes + step // 2) / step).clamp(-limit, limit)
+    return _cut(codes, bits, arithmetic).clamp(*arithmetic.weight_range(bits))
+
+
+def _cut(codes: Tensor, bits: Bits, arithmetic: Arithmetic) -> Tensor:
+    """Drop all but the b high bits."""
+    return torch.floor(codes / 2 ** (16 - bits) + arithmetic.carry(bits))
 
 
 def rounding_shift(values: Tensor, shift: Tensor) -> Tensor:

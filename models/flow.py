@@ -6,7 +6,7 @@ from enum import Enum
 from torch import Tensor
 
 
-class Arithmetic(Enum):
+class Mode(Enum):
     """How a pass computes.
 
     `FLOAT` is plain float. `FAKE` is float on rounded values, differentiable. `EXACT` is the
@@ -28,11 +28,11 @@ class Flow:
     values: Tensor
     scale: float
     zero: int
-    arithmetic: Arithmetic
+    mode: Mode
 
     def real(self) -> Tensor:
         """Return real values, whatever the pass."""
-        if self.arithmetic is Arithmetic.EXACT:
+        if self.mode is Mode.EXACT:
             return (self.values - self.zero) * self.scale
         return self.values
 

@@ -7,7 +7,7 @@ from adaptive.graph import Add, Concat
 from adaptive.precision import Bits
 from adaptive.quantise import Rescaler
 from models.fake_quant import rescale
-from models.flow import Arithmetic, Flow
+from models.flow import Flow, Mode
 from models.ranged import Ranged
 
 
@@ -19,11 +19,11 @@ class Adding(Ranged):
 
     def forward(self, left: Flow, right: Flow) -> Flow:
         """Add."""
-        if left.arithmetic is Arithmetic.EXACT:
+        if left.mode is Mode.EXACT:
             values = rescale((left.values, right.values), self._rescaler(left, right))
         else:
             values = left.values + right.values
-        return self.flow_of(values, left.arithmetic, Bits.INT16)
+        return self.flow_of(values, left.mode, Bits.INT16)
 
     def _rescaler(self, *flows: Flow) -> Rescaler:
         return Rescaler.from_scales(
@@ -52,10 +52,10 @@ class Joining(Ranged):
 
     def forward(self, *flows: Flow) -> Flow:
         """Bring all to one scale and join them."""
-        arithmetic = flows[0].arithmetic
-        exact = arithmetic is Arithmetic.EXACT
+        mode = flows[0].mode
+        exact = mode is Mode.EXACT
         parts = [self._rescaled(flow) if exact else flow.values for flow in flows]
-        return self.flow_of(torch.cat(parts, dim=1), arithmetic, Bits.INT16)
+        return self.flow_of(torch.cat(parts, dim=1), mode, Bits.INT16)
 
     def _rescaled(self, flow: Flow) -> Tensor:
         rescaler = Rescaler.from_scales(

@@ -10,13 +10,13 @@ from abc import ABC, abstractmethod
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
 
+from adaptive.arithmetic import Arithmetic
 from adaptive.graph import Conv2d, LayerTensors, Linear
 from adaptive.precision import Bits
-from adaptive.quantise import Requantiser, weight_codes, weight_scales
+from adaptive.quantise import Floats, Requantiser, weight_codes, weight_scales
 from models.fake_quant import (
     channel_scales,
     fake_quantise_activation,
@@ -25,7 +25,7 @@ from models.fake_quant import (
     narrow_weights,
     requantise,
 )
-from models.flow import Arithmetic, Flow
+from models.flow import Flow, Mode
 from models.ranged import Ranged
 from models.window import Window
 
@@ -57,6 +57,7 @@ class _Switchable(Ranged, ABC):
         self.weight = nn.Parameter(torch.randn(shape) * deviation)
         self.bias = nn.Parameter(torch.zeros(len(bit_list), shape[0], dtype=torch.float64))
         self.register_buffer("fill", torch.zeros(0, dtype=torch.float64))
+        self.by_channel = self.arithmetic.by_channel
         self.is_head = is_head
         self.bit_list = bit_list
         self.bits = bit_list[0]
@@ -65,6 +66,11 @@ class _Switchable(Ranged, ABC):
         """Set the bits of the next passes."""
         self.bits = bits
 
+    def compute_in(self, arithmetic: Arithmetic) -> None:
+        """Set the arithmetic and its own choice of weight scales; ranges are to be set anew."""
+        super().compute_in(arithmetic)
+        self.by_channel = arithmetic.by_channel
+
     def output_bits(self, bits: Bits) -> Bits:
         """Return the width of the output codes: a head always answers at 16 bits."""
         return Bits.INT16 if self.is_head else bits
@@ -72,46 +78,59 @@ class _Switchable(Ranged, ABC):
     def forward(self, flow: Flow) -> Flow:
         """Compute in the way that flows in."""
         bits = self.bits
-        if flow.arithmetic is Arithmetic.EXACT:
-            return self.flow_of(self._exact(flow, bits), flow.arithmetic, bits)
+        if flow.mode is Mode.EXACT:
+            return self.flow_of(self._exact(flow, bits), flow.mode, bits)
         read, fill = flow.values, (self.fill - flow.zero) * flow.scale
         weight, bias = torch.as_tensor(self.weight), self.bias.mean(dim=0)
-        if flow.arithmetic is Arithmetic.FAKE:
-            weight = fake_quantise_weight(weight, channel_scales(weight), bits)
+        if flow.mode is Mode.FAKE:
+            scales = self._allowed(channel_scales(weight), flow.scale)
+            weight = fake_quantise_weight(weight, scales, bits, arithmetic=self.arithmetic)
             bias = self.bias[self.bit_list.index(bits)]
             if bits != Bits.INT16:  # whatever flows is on the 16-bit grid already
-                read, fill = (_read_fake(v, flow, bits) for v in (read, fill))
+                read, fill = (self._read_fake(v, flow, bits) for v in (read, fill))
         values = self._multiply(read, weight, fill.to(read.dtype))
         values = values + bias.to(values.dtype).reshape(-1, *[1] * (values.ndim - 2))
-        return self.flow_of(values, flow.arithmetic, self.output_bits(bits))
+        return self.flow_of(values, flow.mode, self.output_bits(bits))
 
     def _exact(self, flow: Flow, bits: Bits) -> Tensor:
         """Compute codes from codes, in integers."""
         tensors = self.tensors(flow.scale)
         codes = torch.from_numpy(tensors.weight.astype(np.float64)).to(flow.values.device)
         zero = flow.zero >> (16 - bits)
-        read, fill = (narrow_codes(v, bits) - zero for v in (flow.values, self.fill))
-        total = self._multiply(read, narrow_weights(codes, bits), fill)
+        how = self.arithmetic
+        read, fill = (narrow_codes(v, bits, how) - zero for v in (flow.values, self.fill))
+        total = self._multiply(read, narrow_weights(codes, bits, how), fill)
         return requantise(total, tensors.requantisers[bits])
 
     def tensors(self, source_scale: float) -> LayerTensors:
         """Return the integers of this layer, as exported: the one place where they are made."""
         weight = self.weight.detach().cpu().numpy()
-        scales = np.maximum(weight_scales(weight), self._least_scales(source_scale))
+        least = np.maximum(weight_scales(weight), self._least_scales(source_scale))
+        scales = self.arithmetic.weight_scales(
+            least, source_scale / float(self.output_scale), by_channel=self.by_channel
+        )
         requantisers: dict[Bits, Requantiser] = {}
         for row, bits in enumerate(self.bit_list):
-            step, output = 2.0 ** (16 - bits), self.output_bits(bits)
-            accumulator = source_scale * step * scales * step
-            requantisers[bits] = Requantiser.from_real(
-                accumulator / (float(self.output_scale) * 2.0 ** (16 - output)),
+            accumulator, ratio = self._accumulators(scales, source_scale, bits)
+            requantisers[bits] = self.arithmetic.requantiser(
+                ratio,
                 self.bias[row].detach().cpu().numpy() / accumulator,
-                bits=output,
+                bits=self.output_bits(bits),
                 zero=self.zero,
                 relu=self.relu,
             )
         return LayerTensors(weight_codes(weight, scales), scales, requantisers)
 
-    def _least_scales(self, source_scale: float) -> NDArray[np.float64]:
+    def _accumulators(
+        self, scales: Floats, source_scale: float, bits: Bits
+    ) -> tuple[Floats, Floats]:
+        """Return the scale of each channel's accumulator, and that over the output's scale."""
+        step = 2.0 ** (16 - bits)
+        accumulator = source_scale * step * scales * step
+        output_scale = float(self.output_scale) * 2.0 ** (16 - self.output_bits(bits))
+        return accumulator, accumulator / output_scale
+
+    def _least_scales(self, source_scale: float) -> Floats:
         """Bound the scales of channels whose weights are next to nothing beside their bias.
 
         Batch norm leaves such channels. On a scale of their own the bias would pass the integers;
@@ -124,25 +143,36 @@ class _Switchable(Ranged, ABC):
 
     def load(self, tensors: LayerTensors, *, source_scale: float, output_scale: float) -> None:
         """Take over exported integers; `tensors` then returns the same ones."""
+        self.by_channel = self.arithmetic.by_channel or bool(np.ptp(tensors.weight_scale))
         steps = tensors.weight_scale.reshape(-1, *[1] * (tensors.weight.ndim - 1))
         real = torch.from_numpy(tensors.weight * steps)
         with torch.no_grad():
             self.weight.copy_(real)
             self.output_scale.fill_(output_scale)
             for row, bits in enumerate(self.bit_list):
-                step = 2.0 ** (16 - bits)
-                accumulator = source_scale * step * tensors.weight_scale * step
-                bias = tensors.requantisers[bits].bias * accumulator
+                accumulator, ratio = self._accumulators(tensors.weight_scale, source_scale, bits)
+                cut = self.arithmetic.cut_by_bias(ratio, self.output_bits(bits))
+                bias = (tensors.requantisers[bits].bias - cut) * accumulator
                 self.bias[row].copy_(torch.from_numpy(bias))
+
+    def _allowed(self, least: Tensor, source_scale: float) -> Tensor:
+        """Return weight scales that the arithmetic has, on the weights' device."""
+        scales = self.arithmetic.weight_scales(
+            least.cpu().numpy(),
+            source_scale / float(self.output_scale),
+            by_channel=self.by_channel,
+        )
+        return torch.from_numpy(scales).to(least.device)
+
+    def _read_fake(self, values: Tensor, flow: Flow, bits: Bits) -> Tensor:
+        """Round or cut what flows in to b bits."""
+        return fake_quantise_activation(
+            values, scale=flow.scale, zero=flow.zero, bits=bits, arithmetic=self.arithmetic
+        )
 
     @abstractmethod
     def _multiply(self, values: Tensor, weight: Tensor, fill: Tensor) -> Tensor:
         """Sum the products of inputs and weights; `fill` is what padding counts as, or empty."""
-
-
-def _read_fake(values: Tensor, flow: Flow, bits: Bits) -> Tensor:
-    """Round what flows in to b bits."""
-    return fake_quantise_activation(values, scale=flow.scale, zero=flow.zero, bits=bits)
 
 
 class SwitchableConv2d(_Switchable):

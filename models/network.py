@@ -1,14 +1,16 @@
 """A network of switchable layers: named steps, and one precision plan for all of them."""
 
+import copy
 from collections.abc import Mapping
 from dataclasses import dataclass
 
 from torch import Tensor, nn
 
+from adaptive.arithmetic import Arithmetic
 from adaptive.graph import Node
 from adaptive.precision import Bits, PrecisionPlan
 from adaptive.quantise import CODE_MIN
-from models.flow import Arithmetic, Flow
+from models.flow import Flow, Mode
 from models.joining import Adding, Joining
 from models.layers import SwitchableConv2d, SwitchableLinear
 from models.pooling import Averaging, Flattening, GlobalAveraging, MaxPooling
@@ -46,11 +48,19 @@ class SwitchableNetwork(nn.Module):
         (H, W, C) of an image.
     steps
         Layers in order; the last one is the leaf head.
+    arithmetic
+        In which all layers compute; it is set here.
     """
 
-    def __init__(self, input_shape: tuple[int, int, int], steps: tuple[Step, ...]) -> None:
+    def __init__(
+        self,
+        input_shape: tuple[int, int, int],
+        steps: tuple[Step, ...],
+        *,
+        arithmetic: Arithmetic = Arithmetic.AFFINE,
+    ) -> None:
         super().__init__()
-        self.input_shape = input_shape
+        self.input_shape, self.arithmetic = input_shape, arithmetic
         self.steps = steps
         self.modules_by_name = nn.ModuleDict({step.name: step.layer for step in steps})
         self.plan: PrecisionPlan | None = None
@@ -59,6 +69,9 @@ class SwitchableNetwork(nn.Module):
         }
         if len({layer.bit_list for layer in self.switchable.values()}) != 1:
             raise ValueError("layers offer different bits, expected the same in each")
+        for step in steps:
+            if isinstance(step.layer, Ranged):
+                step.layer.compute_in(arithmetic)
 
     @property
     def switchable(self) -> dict[str, SwitchableConv2d | SwitchableLinear]:
@@ -108,13 +121,11 @@ class SwitchableNetwork(nn.Module):
     def _input(self, images: Tensor) -> Flow:
         """Turn pixels into codes for the exact passes, into real values for the others."""
         pixels = images.permute(0, 3, 1, 2)  # (N, C, H, W)
-        if self.plan is None:
-            arithmetic = Arithmetic.FLOAT
-        else:
-            arithmetic = Arithmetic.FAKE if self.training else Arithmetic.EXACT
-        exact = arithmetic is Arithmetic.EXACT
+        quantised = Mode.FAKE if self.training else Mode.EXACT
+        mode = Mode.FLOAT if self.plan is None else quantised
+        exact = mode is Mode.EXACT
         values = (pixels.double() - 128) * 256 if exact else pixels.float() / 255
-        return Flow(values, PIXEL_SCALE, CODE_MIN, arithmetic)
+        return Flow(values, PIXEL_SCALE, CODE_MIN, mode)
 
     def set_ranges(self, greatest: Mapping[str, float]) -> None:
         """Fix the range of every output that has one, by step name."""
@@ -125,6 +136,11 @@ class SwitchableNetwork(nn.Module):
     def graph(self) -> tuple[Node, ...]:
         """Describe the steps for the artifact."""
         return tuple(step.layer.node(step.name, step.sources) for step in self.steps)
+
+    def in_arithmetic(self, arithmetic: Arithmetic) -> "SwitchableNetwork":
+        """Return a copy that computes in another arithmetic; its ranges are to be set anew."""
+        twin = SwitchableNetwork(self.input_shape, copy.deepcopy(self.steps), arithmetic=arithmetic)
+        return twin.train(self.training)
 
     def head_real(self, images: Tensor) -> Tensor:
         """Return the logits as real values in any mode, shape (N, classes)."""

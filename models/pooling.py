@@ -8,7 +8,7 @@ from adaptive.engine.reference import average_requantiser
 from adaptive.graph import AvgPool2d, Flatten, GlobalAvgPool, MaxPool2d, Signal
 from adaptive.precision import Bits
 from models.fake_quant import fake_quantise_activation, requantise
-from models.flow import Arithmetic, Flow
+from models.flow import Flow, Mode
 from models.ranged import Ranged
 from models.window import Window
 
@@ -54,14 +54,14 @@ class Averaging(nn.Module):
     def forward(self, flow: Flow) -> Flow:
         """Average each window; what does not fill a window is left out."""
         kernel, stride = self.window.kernel, self.window.stride
-        if flow.arithmetic is Arithmetic.EXACT:
+        if flow.mode is Mode.EXACT:
             # A sum of integers in float64, so exact; the divisor of one leaves it a sum.
             total = functional.avg_pool2d(
                 flow.values - flow.zero, kernel, stride, divisor_override=1
             )
             return flow.with_values(_divided(total, flow, self.node("mean", ("input",))))
         values = functional.avg_pool2d(flow.values, kernel, stride)
-        if flow.arithmetic is Arithmetic.FAKE:
+        if flow.mode is Mode.FAKE:
             values = fake_quantise_activation(
                 values, scale=flow.scale, zero=flow.zero, bits=Bits.INT16
             )
@@ -85,12 +85,12 @@ class GlobalAveraging(Ranged):
 
     def forward(self, flow: Flow) -> Flow:
         """Average over height and width."""
-        if flow.arithmetic is Arithmetic.EXACT:
+        if flow.mode is Mode.EXACT:
             total = (flow.values - flow.zero).sum(dim=(2, 3))
             values = _divided(total, flow, self.node("mean", ("input",)))
         else:
             values = flow.values.mean(dim=(2, 3))
-        return self.flow_of(values, flow.arithmetic, Bits.INT16)
+        return self.flow_of(values, flow.mode, Bits.INT16)
 
     def node(self, name: str, sources: tuple[str, ...]) -> GlobalAvgPool:
         """Describe the layer for the artifact."""

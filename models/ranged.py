@@ -4,10 +4,11 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from adaptive.arithmetic import Arithmetic
 from adaptive.precision import Bits
 from adaptive.quantise import CODE_MAX, CODE_MIN
 from models.fake_quant import fake_quantise_activation
-from models.flow import Arithmetic, Flow
+from models.flow import Flow, Mode
 
 
 class Ranged(nn.Module):
@@ -30,6 +31,11 @@ class Ranged(nn.Module):
         super().__init__()
         self.register_buffer("output_scale", torch.tensor(1.0 / CODE_MAX, dtype=torch.float64))
         self.relu, self.signed, self.ceiling = relu, signed, ceiling
+        self.arithmetic = Arithmetic.AFFINE
+
+    def compute_in(self, arithmetic: Arithmetic) -> None:
+        """Set the arithmetic; ranges are to be set anew."""
+        self.arithmetic = arithmetic
 
     @property
     def zero(self) -> int:
@@ -37,18 +43,24 @@ class Ranged(nn.Module):
         return 0 if self.signed else CODE_MIN
 
     def set_range(self, greatest: float) -> None:
-        """Let the output codes reach a magnitude of `greatest`."""
-        reach = greatest if self.ceiling is None else min(greatest, self.ceiling)
-        self.output_scale.fill_(reach / (CODE_MAX - self.zero))
+        """Let the output codes reach a magnitude of `greatest`, or end at the ceiling."""
+        codes = CODE_MAX - self.zero
+        scale = self.arithmetic.signal_scale(greatest / codes)
+        self.output_scale.fill_(scale if self.ceiling is None else min(scale, self.ceiling / codes))
 
-    def flow_of(self, values: Tensor, arithmetic: Arithmetic, bits: Bits) -> Flow:
+    def flow_of(self, values: Tensor, mode: Mode, bits: Bits) -> Flow:
         """Clamp values, round them to b bits in a fake pass, and say what they mean."""
         scale = float(self.output_scale)
-        if arithmetic is Arithmetic.FAKE:
+        if mode is Mode.FAKE:
             values = fake_quantise_activation(
-                values, scale=scale, zero=self.zero, bits=bits, relu=self.relu
+                values,
+                scale=scale,
+                zero=self.zero,
+                bits=bits,
+                relu=self.relu,
+                arithmetic=self.arithmetic,
             )
-        elif arithmetic is Arithmetic.FLOAT:
+        elif mode is Mode.FLOAT:
             values = functional.relu(values) if self.relu else values
             values = values if self.ceiling is None else values.clamp(max=self.ceiling)
-        return Flow(values, scale, self.zero, arithmetic)
+        return Flow(values, scale, self.zero, mode)

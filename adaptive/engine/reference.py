@@ -13,6 +13,7 @@ import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
+from adaptive.arithmetic import Arithmetic
 from adaptive.artifact import Artifact
 from adaptive.errors import ArtifactError
 from adaptive.graph import (
@@ -36,8 +37,6 @@ from adaptive.quantise import (
     Requantiser,
     Rescaler,
     largest_sum,
-    narrow_codes,
-    narrow_weights,
 )
 from adaptive.shapes import padding_of
 
@@ -93,7 +92,8 @@ class ReferenceEngine:
         if bound >= EXACT_BELOW:
             raise ValueError(f"a sum of the layer could reach {bound}, expected below 2^53")
         for bits in self.artifact.bits:
-            self._weights[node.name, bits] = narrow_weights(tensors.weight, bits).astype(np.float64)
+            weights = self.artifact.arithmetic.narrow_weights(tensors.weight, bits)
+            self._weights[node.name, bits] = weights.astype(np.float64)
 
     def run(self, images: Pixels, effort: Effort) -> Codes:
         """Return the output codes of each image, shape (N, classes).
@@ -204,18 +204,20 @@ class ReferenceEngine:
     def _run_layer(self, node: Switchable, codes: Codes, bits: Bits) -> Codes:
         """Compute a convolution or a linear layer at its bits."""
         zero = self.artifact.signals[node.inputs[0]].zero >> (16 - bits)
-        values = (narrow_codes(codes, bits) - zero).astype(np.float64)
+        arithmetic = self.artifact.arithmetic
+        values = (arithmetic.narrow_codes(codes, bits) - zero).astype(np.float64)
         weights = self._weights[node.name, bits]
         if isinstance(node, Linear):
             total = values @ weights.T
         else:
-            total = convolve(values, weights, node, fill=_fill(node, bits, zero))
+            total = convolve(values, weights, node, fill=_fill(node, bits, arithmetic, zero))
         return self.artifact.tensors[node.name].requantisers[bits].apply(total)
 
 
-def _fill(node: Conv2d, bits: Bits, zero: int) -> Floats | None:
+def _fill(node: Conv2d, bits: Bits, arithmetic: Arithmetic, zero: int) -> Floats | None:
     """Return what padding counts as in each channel, or None for zero."""
-    return (narrow_codes(node.fill, bits) - zero).astype(np.float64) if node.fill else None
+    codes = arithmetic.narrow_codes(node.fill, bits)
+    return (codes - zero).astype(np.float64) if node.fill else None
 
 
 def average_requantiser(node: GlobalAvgPool | AvgPool2d, source: Signal) -> Requantiser:

@@ -16,18 +16,11 @@ from adaptive.quantise import (
     WEIGHT_MAX,
     Requantiser,
     Rescaler,
-    code_range,
     largest_sum,
-    narrow_codes,
-    narrow_weights,
     rounding_shift,
     weight_codes,
     weight_scales,
-    widen_codes,
 )
-
-ALL_CODES = np.arange(CODE_MIN, CODE_MAX + 1)
-ALL_WEIGHTS = np.arange(-WEIGHT_MAX, WEIGHT_MAX + 1)
 
 
 def half_up(value: Fraction) -> int:
@@ -37,49 +30,6 @@ def half_up(value: Fraction) -> int:
 @given(st.integers(-(2**61), 2**61), st.integers(0, 61))
 def test_a_rounding_shift_divides_and_rounds_half_up(value: int, shift: int) -> None:
     assert int(rounding_shift(value, shift)) == half_up(Fraction(value, 2**shift))
-
-
-def test_the_eight_bit_weight_is_the_high_byte_of_the_code_plus_a_half() -> None:
-    high = narrow_weights(ALL_WEIGHTS, Bits.INT8)
-    low = ALL_WEIGHTS - 256 * high
-    assert (high.min(), high.max()) == (-127, 127)
-    assert (low.min(), low.max()) == (-128, 127)
-
-
-@pytest.mark.parametrize("bits", list(Bits))
-def test_narrow_weights_are_the_nearest_ones_within_their_range(bits: Bits) -> None:
-    limit = WEIGHT_MAX if bits == Bits.INT16 else 2 ** (bits - 1) - 1
-    expected = [
-        min(max(half_up(Fraction(int(w), 2 ** (16 - bits))), -limit), limit)
-        for w in ALL_WEIGHTS[::7]
-    ]
-    assert narrow_weights(ALL_WEIGHTS[::7], bits).tolist() == expected
-
-
-@pytest.mark.parametrize("bits", list(Bits))
-def test_narrow_codes_are_the_nearest_ones_within_their_range(bits: Bits) -> None:
-    narrow = narrow_codes(ALL_CODES, bits)
-    least, greatest = code_range(bits)
-    assert (narrow.min(), narrow.max()) == (least, greatest)
-    expected = np.minimum(np.floor(ALL_CODES / 2.0 ** (16 - bits) + 0.5), greatest)
-    np.testing.assert_array_equal(narrow, expected)
-
-
-@pytest.mark.parametrize("bits", list(Bits))
-def test_widened_codes_narrow_to_themselves_and_stay_in_range(bits: Bits) -> None:
-    least, greatest = code_range(bits)
-    codes = np.arange(least, greatest + 1)
-    wide = widen_codes(codes, bits)
-    np.testing.assert_array_equal(narrow_codes(wide, bits), codes)
-    assert wide.min() >= CODE_MIN
-    assert wide.max() <= CODE_MAX
-
-
-def test_four_bits_cut_from_eight_differ_from_four_bits_by_a_tie_at_most() -> None:
-    direct = narrow_codes(ALL_CODES, Bits.INT4)
-    nested = narrow_codes(widen_codes(narrow_codes(ALL_CODES, Bits.INT8), Bits.INT8), Bits.INT4)
-    assert np.abs(direct - nested).max() == 1
-    assert np.mean(direct != nested) < 0.04
 
 
 @given(st.integers(0, 2**32 - 1), st.integers(1, 5), st.integers(1, 7))

@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from networks import random_tensors, small_artifact, small_images
 
+from adaptive.arithmetic import Arithmetic
 from adaptive.artifact import Artifact
 from adaptive.engine.reference import (
     ReferenceEngine,
@@ -37,11 +38,10 @@ from adaptive.quantise import (
     EXACT_BELOW,
     WEIGHT_MAX,
     Requantiser,
-    narrow_codes,
-    narrow_weights,
 )
 from adaptive.shapes import infer_signals
 
+AFFINE = Arithmetic.AFFINE
 ARTIFACT = small_artifact()
 ENGINE = ReferenceEngine(ARTIFACT)
 
@@ -102,8 +102,8 @@ def test_a_layer_is_its_definition_at_each_precision() -> None:
         plan = PrecisionPlan(ARTIFACT.layers, (Bits.INT16, Bits.INT8, bits))
         mean = ENGINE.trace(images, Effort(plan))["mean"]
         tensors = ARTIFACT.tensors["head"]
-        read = narrow_codes(mean, bits) + (32768 >> (16 - bits))
-        total = read @ narrow_weights(tensors.weight, bits).T
+        read = AFFINE.narrow_codes(mean, bits) + (32768 >> (16 - bits))
+        total = read @ AFFINE.narrow_weights(tensors.weight, bits).T
         expected = tensors.requantisers[bits].apply(total)
         np.testing.assert_array_equal(ENGINE.run(images, Effort(plan)), expected)
 
@@ -241,9 +241,9 @@ def test_padding_with_codes_is_an_image_with_a_border_of_them() -> None:
     bordered[:] = node.fill
     bordered[:, 1:7, 0:6] = (small_images(3).astype(float) - 128) * 256
     plain = msgspec.structs.replace(node, padding=(0, 0), padding_after=(0, 0), fill=())
-    values = narrow_codes(bordered.astype(np.int64), Bits.INT8) + 128
+    values = AFFINE.narrow_codes(bordered.astype(np.int64), Bits.INT8) + 128
     tensors = BRANCHED.tensors["stem"]
-    weights = narrow_weights(tensors.weight, Bits.INT8)
+    weights = AFFINE.narrow_weights(tensors.weight, Bits.INT8)
     total = convolve(values.astype(float), weights.astype(float), plain)
     expected = tensors.requantisers[Bits.INT8].apply(total)
     np.testing.assert_array_equal(TRACE["stem"], expected)

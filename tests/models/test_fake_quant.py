@@ -4,6 +4,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
+from adaptive.arithmetic import Arithmetic
 from adaptive.precision import Bits
 from adaptive.quantise import (
     CODE_MAX,
@@ -11,8 +12,6 @@ from adaptive.quantise import (
     WEIGHT_MAX,
     Requantiser,
 )
-from adaptive.quantise import narrow_codes as integer_narrow_codes
-from adaptive.quantise import narrow_weights as integer_narrow_weights
 from models.fake_quant import (
     fake_quantise_activation,
     fake_quantise_weight,
@@ -26,31 +25,55 @@ ALL_CODES = np.arange(CODE_MIN, CODE_MAX + 1)
 ALL_WEIGHTS = np.arange(-WEIGHT_MAX, WEIGHT_MAX + 1)
 
 
-@pytest.mark.parametrize("bits", list(Bits))
-def test_exact_narrowing_agrees_on_every_code_and_weight(bits: Bits) -> None:
-    codes = narrow_codes(torch.from_numpy(ALL_CODES.astype(float)), bits)
-    weights = narrow_weights(torch.from_numpy(ALL_WEIGHTS.astype(float)), bits)
-    np.testing.assert_array_equal(codes.numpy(), integer_narrow_codes(ALL_CODES, bits))
-    np.testing.assert_array_equal(weights.numpy(), integer_narrow_weights(ALL_WEIGHTS, bits))
+EVERY = pytest.mark.parametrize("bits", list(Bits))
+EITHER = pytest.mark.parametrize("arithmetic", list(Arithmetic))
 
 
-@pytest.mark.parametrize("bits", list(Bits))
+@EVERY
+@EITHER
+def test_exact_narrowing_agrees_on_every_code_and_weight(
+    bits: Bits, arithmetic: Arithmetic
+) -> None:
+    codes = narrow_codes(torch.from_numpy(ALL_CODES.astype(float)), bits, arithmetic)
+    weights = narrow_weights(torch.from_numpy(ALL_WEIGHTS.astype(float)), bits, arithmetic)
+    np.testing.assert_array_equal(codes.numpy(), arithmetic.narrow_codes(ALL_CODES, bits))
+    np.testing.assert_array_equal(weights.numpy(), arithmetic.narrow_weights(ALL_WEIGHTS, bits))
+
+
+@EVERY
+@EITHER
 @pytest.mark.parametrize("zero", [CODE_MIN, 0])
-def test_fake_activations_agree_with_the_integers_on_every_code(bits: Bits, zero: int) -> None:
+def test_fake_activations_agree_with_the_integers_on_every_code(
+    bits: Bits, arithmetic: Arithmetic, zero: int
+) -> None:
     scale = 2.0**-13  # a power of two, so that float32 holds every code exactly
     real = torch.from_numpy(((ALL_CODES - zero) * scale).astype(np.float32))
-    fake = fake_quantise_activation(real, scale=scale, zero=zero, bits=bits)
+    fake = fake_quantise_activation(real, scale=scale, zero=zero, bits=bits, arithmetic=arithmetic)
     step = 2 ** (16 - bits)
-    expected = (integer_narrow_codes(ALL_CODES, bits) * step - zero) * scale
+    expected = (arithmetic.narrow_codes(ALL_CODES, bits) * step - zero) * scale
     np.testing.assert_array_equal(fake.numpy(), expected)
 
 
-@pytest.mark.parametrize("bits", list(Bits))
-def test_fake_weights_agree_with_the_integers_on_every_weight(bits: Bits) -> None:
+@EVERY
+def test_cutting_codes_in_float_survives_scales_that_float_rounds(bits: Bits) -> None:
+    scale = 1 / 65280
+    real = torch.from_numpy((ALL_CODES * scale).astype(np.float32))
+    fake = fake_quantise_activation(
+        real, scale=scale, zero=0, bits=bits, arithmetic=Arithmetic.RADIX
+    )
+    expected = (ALL_CODES >> 16 - bits) * 2 ** (16 - bits) * scale
+    np.testing.assert_allclose(fake.numpy(), expected, rtol=1e-6)
+
+
+@EVERY
+@EITHER
+def test_fake_weights_agree_with_the_integers_on_every_weight(
+    bits: Bits, arithmetic: Arithmetic
+) -> None:
     scale = 2.0**-15
     weight = torch.from_numpy((ALL_WEIGHTS * scale).astype(np.float32)).reshape(1, -1)
-    fake = fake_quantise_weight(weight, torch.tensor([scale]), bits)
-    expected = integer_narrow_weights(ALL_WEIGHTS, bits) * 2 ** (16 - bits) * scale
+    fake = fake_quantise_weight(weight, torch.tensor([scale]), bits, arithmetic=arithmetic)
+    expected = arithmetic.narrow_weights(ALL_WEIGHTS, bits) * 2 ** (16 - bits) * scale
     np.testing.assert_array_equal(fake.numpy()[0], expected)
 
 

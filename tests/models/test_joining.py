@@ -6,11 +6,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from networks import TREE
 
+from adaptive.arithmetic import Arithmetic
 from adaptive.engine.reference import ReferenceEngine
 from adaptive.precision import Bits, Effort, PrecisionPlan, random_plans
 from models.calibrate import calibrate_ranges
 from models.export import export_network, load_network
-from models.flow import Arithmetic
+from models.flow import Mode
 from models.joining import Adding, Joining
 from models.layers import SwitchableConv2d, SwitchableLinear
 from models.network import Step, SwitchableNetwork
@@ -20,14 +21,16 @@ from models.window import square
 TWO, THREE = (Bits.INT16, Bits.INT8), (Bits.INT16, Bits.INT8, Bits.INT4)
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
-@given(st.data(), st.sampled_from([TWO, THREE]))
+@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(st.data(), st.sampled_from([TWO, THREE]), st.sampled_from(list(Arithmetic)))
 def test_torch_and_the_engine_agree_on_every_code_of_networks_with_branches(
-    data: st.DataObject, bits: tuple[Bits, ...]
+    data: st.DataObject, bits: tuple[Bits, ...], arithmetic: Arithmetic
 ) -> None:
-    network = data.draw(switchable_networks(bits))
+    network = data.draw(switchable_networks(bits, arithmetic))
     artifact = export_network(network, name="branches", labels=TREE, provenance={})
     engine, twin, images = ReferenceEngine(artifact), load_network(artifact), random_images(5)
+    again = export_network(twin, name="branches", labels=TREE, provenance={})
+    assert again.checksum == artifact.checksum
     uniform = [PrecisionPlan.uniform(artifact.layers, b) for b in bits]
     for plan in (*uniform, *random_plans(artifact.layers, 2, seed=0, bits=bits)):
         codes = engine.trace(images, Effort(plan))
@@ -82,7 +85,7 @@ def test_codes_of_sums_and_joins_lie_close_to_the_real_ones(bits: Bits, toleranc
         exact = network.trace(pictures)
         fake = network.train().trace(pictures)
     for name in ("add", "both", "mean"):
-        assert exact[name].arithmetic is Arithmetic.EXACT
+        assert exact[name].mode is Mode.EXACT
         greatest = real[name].values.max()
         for flow in (exact[name], fake[name]):
             assert (flow.real() - real[name].values).abs().max() < tolerance * greatest

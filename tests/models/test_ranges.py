@@ -3,6 +3,7 @@ import pytest
 import torch
 from networks import small_images
 
+from adaptive.arithmetic import Arithmetic
 from models.calibrate import calibrate_ranges
 from models.layers import SwitchableConv2d, SwitchableLinear
 from models.network import SwitchableNetwork, chain
@@ -38,18 +39,18 @@ def test_a_long_tail_is_cut_where_that_lowers_the_noise_and_a_short_one_is_not()
     rng = np.random.default_rng(0)
     flat, tailed = rng.uniform(-1, 1, 100_000), rng.normal(0, 1, 1_000_000)
     tailed[:2] = 20.0
-    assert choose_reach(magnitudes_of(flat), RangeMethod.SQNR, steps=127) > 0.98
+    assert choose_reach(magnitudes_of(flat), RangeMethod.SQNR, codes=32639) > 0.98
     magnitudes = magnitudes_of(tailed)
-    reach = choose_reach(magnitudes, RangeMethod.SQNR, steps=127)
+    reach = choose_reach(magnitudes, RangeMethod.SQNR, codes=32639)
     assert reach < 0.5 * magnitudes.greatest
     assert noise_of(tailed, reach) < 0.5 * noise_of(tailed, magnitudes.greatest)
 
 
 def test_a_percentile_leaves_one_in_ten_thousand_beyond() -> None:
     values = np.abs(np.random.default_rng(0).normal(0, 1, 1_000_000))
-    reach = choose_reach(magnitudes_of(values), RangeMethod.PERCENTILE, steps=255)
+    reach = choose_reach(magnitudes_of(values), RangeMethod.PERCENTILE, codes=65407)
     assert np.mean(values > reach) == pytest.approx(1e-4, rel=0.2)
-    greatest = choose_reach(magnitudes_of(values), RangeMethod.GREATEST, steps=255)
+    greatest = choose_reach(magnitudes_of(values), RangeMethod.GREATEST, codes=65407)
     assert greatest == values.max()
 
 
@@ -79,3 +80,29 @@ def test_ranges_of_a_network_follow_the_method() -> None:
     assert share == pytest.approx(1e-4, rel=0.5)
     scale = float(network.switchable["conv"].output_scale)
     assert scale == pytest.approx(reach[RangeMethod.SQNR] / 32639)
+
+
+@pytest.mark.parametrize("method", list(RangeMethod))
+def test_radix_codes_reach_to_a_power_of_two(method: RangeMethod) -> None:
+    values = np.random.default_rng(0).normal(0, 1, 100_000)
+    values[:2] = 40.0
+    magnitudes, radix = magnitudes_of(values), Arithmetic.RADIX
+    reach = choose_reach(magnitudes, method, codes=32639, arithmetic=radix)
+    assert np.frexp(reach / 32639)[0] == 0.5
+    if method is RangeMethod.GREATEST:
+        assert reach / 2 < 40.0 <= reach
+    others = [quantisation_noise(magnitudes, reach * by, steps=127, arithmetic=radix) for by in
+              (0.25, 0.5, 1.0, 2.0, 4.0)]  # fmt: skip
+    if method is RangeMethod.SQNR:
+        assert min(others) == others[2]
+
+
+def test_the_noise_of_truncation_is_estimated_close_to_the_real_one() -> None:
+    values = np.random.default_rng(0).normal(0, 1, 100_000)
+    magnitudes = magnitudes_of(values)
+    step = magnitudes.greatest / 127
+    cut = float(((np.floor(values / step) * step - values) ** 2).sum())
+    estimated = quantisation_noise(
+        magnitudes, magnitudes.greatest, steps=127, arithmetic=Arithmetic.RADIX
+    )
+    assert estimated == pytest.approx(cut, rel=0.05)

@@ -4,6 +4,7 @@ import numpy as np
 import torch
 from hypothesis import strategies as st
 
+from adaptive.arithmetic import Arithmetic
 from adaptive.graph import Signal
 from adaptive.precision import Bits
 from adaptive.quantise import CODE_MAX, CODE_MIN
@@ -88,7 +89,9 @@ class Builder:
 
 
 @st.composite
-def switchable_networks(draw: st.DrawFn, bits: tuple[Bits, ...]) -> SwitchableNetwork:
+def switchable_networks(
+    draw: st.DrawFn, bits: tuple[Bits, ...], arithmetic: Arithmetic = Arithmetic.AFFINE
+) -> SwitchableNetwork:
     """Draw a calibrated network of a few layers with random weights, for `random_images`."""
     torch.manual_seed(draw(st.integers(0, 2**32 - 1)))
     builder = Builder(draw, bits)
@@ -101,14 +104,13 @@ def switchable_networks(draw: st.DrawFn, bits: tuple[Bits, ...]) -> SwitchableNe
         last = builder.add(Flattening(), last)
     features = builder.shapes[last][0]
     builder.add(SwitchableLinear(features, CLASSES, is_head=True, bit_list=bits), last)
-    network = SwitchableNetwork(SHAPE, tuple(builder.steps))
+    network = SwitchableNetwork(SHAPE, tuple(builder.steps), arithmetic=arithmetic)
     for layer in network.switchable.values():
         torch.nn.init.normal_(layer.bias, std=0.1)
-    calibrate_ranges(network, random_images(8, seed=1))
+        layer.by_channel = arithmetic.by_channel or draw(st.booleans())
+    ranges = calibrate_ranges(network, random_images(8, seed=1))
     # Ranges that are not the greatest values make codes saturate.
-    for step in network.steps:
-        if hasattr(step.layer, "output_scale"):
-            step.layer.output_scale.mul_(draw(st.floats(0.3, 3.0)))
+    network.set_ranges({name: reach * draw(st.floats(0.3, 3.0)) for name, reach in ranges.items()})
     return network.eval()
 
 
