@@ -1,6 +1,7 @@
 """Train, export and measure a CIFAR network: `python -m experiments.train_cifar`.
 
     python -m experiments.train_cifar --network resnet8 --data-dir DIR
+    python -m experiments.train_cifar --network resnet8 --dataset cifar100 --data-dir DIR
 
 First plain float, then all precisions jointly; both phases keep a checkpoint and a line an epoch
 in `log.csv` in the work folder, and go on from there when started again. `--float` takes a trained
@@ -48,14 +49,28 @@ ARTIFACTS = Path(__file__).parents[1] / "adaptive" / "artifacts"
 
 
 @dataclass(frozen=True, slots=True)
-class Study:
-    """One entry of the YAML file: data, network, and how it learns."""
+class Recipe:
+    """One entry of the YAML file: what is built, and how it learns."""
 
-    dataset: str
     network: NetworkConfig
     float: FloatRecipe
     joint: JointRecipe
     random_plans: int
+
+
+@dataclass(frozen=True, slots=True)
+class Study:
+    """A recipe, what it is called, and the data it is for."""
+
+    key: str
+    dataset: str
+    command: str
+    recipe: Recipe
+
+    @property
+    def artifact(self) -> str:
+        """Name of the artifact it makes."""
+        return f"{self.key}_{self.dataset}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,17 +82,32 @@ class Folders:
     float_state: Path | None = None
 
 
-def load_study(path: Path, name: str) -> Study:
-    """Read one entry of the YAML file; raises ConfigError naming the field."""
+def load_studies(path: Path) -> dict[tuple[str, str], Study]:
+    """Read the YAML file: a study for each network and data set; raises ConfigError."""
     try:
-        studies = msgspec.convert(
-            yaml.safe_load(path.read_text(encoding="utf-8")), dict[str, Study]
+        entries = msgspec.convert(
+            yaml.safe_load(path.read_text(encoding="utf-8")), dict[str, dict[str, Recipe]]
         )
     except (OSError, ValueError, yaml.YAMLError, msgspec.ValidationError) as error:
         raise ConfigError(f"{path}: {error}") from error
-    if name not in studies:
-        raise ConfigError(f"{path}: no network {name!r}, expected one of {', '.join(studies)}")
-    return studies[name]
+    studies = {}
+    for key, recipes in entries.items():
+        for at, (data, recipe) in enumerate(recipes.items()):
+            choice = f" --dataset {data}" if at else ""
+            command = f"python -m experiments.train_cifar --network {key}{choice}"
+            studies[key, data] = Study(key, data, command, recipe)
+    return studies
+
+
+def load_study(path: Path, key: str, data: str | None = None) -> Study:
+    """Read one entry, of the first data set unless one is named; raises ConfigError."""
+    studies = load_studies(path)
+    found = [study for (k, d), study in studies.items() if k == key and data in (None, d)]
+    if not found:
+        known = ", ".join(f"{k} on {d}" for k, d in studies)
+        wanted = key if data is None else f"{key} on {data}"
+        raise ConfigError(f"{path}: no network {wanted!r}, expected one of {known}")
+    return found[0]
 
 
 class Log:
@@ -109,8 +139,8 @@ def trained_float(
     study: Study, data: LabelledImages, calibration: LabelledImages, folders: Folders
 ) -> nn.Module:
     """Return the float network: loaded if there is a file, else trained."""
-    torch.manual_seed(study.float.seed)
-    network = build(study.network, classes=len(tree_of(study.dataset).leaves))
+    torch.manual_seed(study.recipe.float.seed)
+    network = build(study.recipe.network, classes=len(tree_of(study.dataset).leaves))
     if folders.float_state is not None:
         try:
             network.load_state_dict(load_checkpoint(folders.float_state))
@@ -124,7 +154,7 @@ def trained_float(
         data,
         tree=tree_of(study.dataset),
         calibration=calibration,
-        recipe=study.float,
+        recipe=study.recipe.float,
         checkpoint=folders.work / "float.pt",
         report=Log(folders.work),
     )
@@ -143,7 +173,7 @@ def trained(
         data,
         tree=tree_of(study.dataset),
         calibration=calibration,
-        recipe=study.joint,
+        recipe=study.recipe.joint,
         checkpoint=folders.work / "joint.pt",
         report=Log(folders.work),
     )
@@ -164,7 +194,7 @@ def chosen_efforts(layers: tuple[str, ...], drawn: int) -> list[Effort]:
     return [Effort(plan) for plan in sorted(plans, key=lambda plan: plan.bits, reverse=True)]
 
 
-def build_artifact(name: str, study: Study, folders: Folders) -> Artifact:
+def build_artifact(study: Study, folders: Folders) -> Artifact:
     """Train a network, export it and measure efforts on the calibration images."""
     source = dataset(study.dataset)
     data = source.load("train", data_dir=folders.data)
@@ -172,25 +202,23 @@ def build_artifact(name: str, study: Study, folders: Folders) -> Artifact:
     if not isinstance(data, LabelledImages) or not isinstance(calibration, LabelledImages):
         raise ConfigError(f"data set {source.name} is read image by image, expected one in memory")
     folders.work.mkdir(parents=True, exist_ok=True)
-    with reproducible(study.float.seed):
+    with reproducible(study.recipe.float.seed):
         network = trained(study, data, calibration, folders)
     tree = tree_of(study.dataset)
     provenance: dict[str, Fact] = {
-        "command": f"python -m experiments.train_cifar --network {name}",
+        "command": study.command,
         "dataset": source.title,
         "training_images": len(data),
-        "float_epochs": study.float.epochs,
-        "joint_epochs": study.joint.epochs,
-        "seed": study.float.seed,
+        "float_epochs": study.recipe.float.epochs,
+        "joint_epochs": study.recipe.joint.epochs,
+        "seed": study.recipe.float.seed,
         "measured_on": f"the {len(calibration)} calibration images, never trained on",
         "torch": str(torch.__version__),
         "numpy": np.__version__,
         "machine": platform.machine(),
     }
-    artifact = export_network(
-        network, name=f"{name}_{study.dataset}", labels=tree, provenance=provenance
-    )
-    efforts = chosen_efforts(artifact.layers, study.random_plans)
+    artifact = export_network(network, name=study.artifact, labels=tree, provenance=provenance)
+    efforts = chosen_efforts(artifact.layers, study.recipe.random_plans)
     print(f"measuring {len(efforts)} plans on {len(calibration)} images", flush=True)
     return with_measurements(artifact, measure(artifact, efforts, calibration))
 
@@ -199,17 +227,18 @@ def main(arguments: list[str]) -> int:
     """Run the study."""
     parser = argparse.ArgumentParser(description="Train, export and measure a CIFAR network.")
     parser.add_argument("--network", required=True, help="entry of the YAML file, e.g. resnet8")
+    parser.add_argument("--dataset", help="data set under that entry (the first)")
     parser.add_argument("--data-dir", type=Path, help="data folder ($ADAPTIVE_DATA)")
     parser.add_argument("--float", type=Path, help="state_dict of a trained float network")
-    parser.add_argument("--work-dir", type=Path, help="checkpoints and log (runs/NETWORK)")
+    parser.add_argument("--work-dir", type=Path, help="checkpoints and log (runs/ARTIFACT)")
     parser.add_argument("--config", type=Path, default=CONFIG, help="YAML file")
     parser.add_argument("--output", type=Path, help="artifact to write (the bundled one)")
     args = parser.parse_args(arguments)
     try:
-        study = load_study(args.config, args.network)
-        output = args.output or ARTIFACTS / f"{args.network}_{study.dataset}.npz"
-        work = args.work_dir or Path("runs") / args.network
-        artifact = build_artifact(args.network, study, Folders(args.data_dir, work, args.float))
+        study = load_study(args.config, args.network, args.dataset)
+        output = args.output or ARTIFACTS / f"{study.artifact}.npz"
+        work = args.work_dir or Path("runs") / study.artifact
+        artifact = build_artifact(study, Folders(args.data_dir, work, args.float))
         save_artifact(artifact, output)
     except (AdaptiveError, OSError) as error:
         print(f"train_cifar: {error}", file=sys.stderr)

@@ -16,6 +16,7 @@ from experiments.train_cifar import (
     Folders,
     Study,
     chosen_efforts,
+    load_studies,
     load_study,
     main,
     trained,
@@ -26,7 +27,7 @@ from models.export import load_network
 from models.train import reproducible
 from models.trees import tree_of
 
-NAMES = tuple(yaml.safe_load(CONFIG.read_text()))
+STUDIES = load_studies(CONFIG)
 
 
 def noise(count: int) -> LabelledImages:
@@ -37,11 +38,13 @@ def noise(count: int) -> LabelledImages:
 
 def tiny() -> Study:
     study = load_study(CONFIG, "resnet8")
-    return replace(
-        study,
-        float=replace(study.float, epochs=1, batch=8),
-        joint=replace(study.joint, epochs=1, batch=8, range_images=8),
+    recipe = study.recipe
+    short = replace(
+        recipe,
+        float=replace(recipe.float, epochs=1, batch=8),
+        joint=replace(recipe.joint, epochs=1, batch=8, range_images=8),
     )
+    return replace(study, recipe=short)
 
 
 def test_both_phases_leave_checkpoints_and_a_log(tmp_path: Path) -> None:
@@ -63,7 +66,8 @@ def test_both_phases_leave_checkpoints_and_a_log(tmp_path: Path) -> None:
 
 
 def test_a_trained_float_network_is_taken_over(tmp_path: Path) -> None:
-    study = replace(tiny(), joint=replace(tiny().joint, epochs=0))
+    recipe = tiny().recipe
+    study = replace(tiny(), recipe=replace(recipe, joint=replace(recipe.joint, epochs=0)))
     folders = Folders(None, tmp_path)
     with reproducible(0):
         trained(study, noise(16), noise(8), folders)
@@ -89,10 +93,12 @@ def test_uniform_flipped_and_random_plans_are_measured_once_each() -> None:
     assert plans == sorted(plans, key=lambda plan: plan.bits, reverse=True)
 
 
-@pytest.mark.parametrize("name", NAMES)
-def test_every_entry_names_a_network_and_a_data_set_with_labels(name: str) -> None:
-    study = load_study(CONFIG, name)
-    assert len(tree_of(study.dataset).leaves) == dataset(study.dataset).classes
+@pytest.mark.parametrize("study", STUDIES.values(), ids=lambda study: study.artifact)
+def test_every_entry_names_a_data_set_and_levels_that_it_has(study: Study) -> None:
+    tree = tree_of(study.dataset)
+    assert len(tree.leaves) == dataset(study.dataset).classes
+    for part in (study.recipe.float, study.recipe.joint):
+        assert set(part.level_weights or {}) <= set(tree.levels)
 
 
 def test_wrong_entries_and_missing_data_are_said_in_one_line(
@@ -100,9 +106,11 @@ def test_wrong_entries_and_missing_data_are_said_in_one_line(
 ) -> None:
     with pytest.raises(ConfigError, match="no network 'vgg', expected one of resnet8"):
         load_study(CONFIG, "vgg")
+    with pytest.raises(ConfigError, match="no network 'mobilenet_v1 on cifar100', expected one of"):
+        load_study(CONFIG, "mobilenet_v1", "cifar100")
     path, output = tmp_path / "studies.yaml", tmp_path / "out.npz"
     content = yaml.safe_load(CONFIG.read_text())
-    content["resnet8"]["float"]["batch"] = "many"
+    content["resnet8"]["cifar10"]["float"]["batch"] = "many"
     path.write_text(yaml.safe_dump(content))
     with pytest.raises(ConfigError, match=r"studies\.yaml: .*float\.batch"):
         load_study(path, "resnet8")
@@ -114,24 +122,20 @@ def test_wrong_entries_and_missing_data_are_said_in_one_line(
     assert not output.exists()
 
 
-BUNDLED = [
-    name
-    for name in artifact_names()
-    if any(name == f"{key}_{load_study(CONFIG, key).dataset}" for key in NAMES)
-]
+OF_ARTIFACT = {study.artifact: study for study in STUDIES.values()}
+BUNDLED = [name for name in artifact_names() if name in OF_ARTIFACT]
 
 
 @pytest.mark.parametrize("name", BUNDLED)
 def test_bundled_networks_were_made_by_these_recipes(name: str) -> None:
     artifact = load_artifact(name)
-    key = next(key for key in NAMES if name.startswith(f"{key}_"))
-    study = load_study(CONFIG, key)
-    assert artifact.provenance["command"] == f"python -m experiments.train_cifar --network {key}"
-    assert artifact.provenance["joint_epochs"] == study.joint.epochs
+    study = OF_ARTIFACT[name]
+    assert artifact.provenance["command"] == study.command
+    assert artifact.provenance["joint_epochs"] == study.recipe.joint.epochs
     assert dataset_of(str(artifact.provenance["dataset"])).name == study.dataset
     assert artifact.labels.to_dict() == tree_of(study.dataset).to_dict()
     measured = [entry.effort for entry in artifact.measured]
-    assert measured == chosen_efforts(artifact.layers, study.random_plans)
+    assert measured == chosen_efforts(artifact.layers, study.recipe.random_plans)
 
 
 @pytest.mark.parametrize("name", BUNDLED)
