@@ -1,18 +1,15 @@
 """Board files: YAML in, a checked `Plant` out, and one clear line when something is wrong."""
 
-import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, TypeVar
-
-import msgspec
+from typing import TypeVar
 
 from adaptive.board_file import BoardFile, ComputeEntry, PowerEntry, ThermalEntry
 from adaptive.errors import ConfigError
 from adaptive.plant import Cluster, Plant, Zone
 from adaptive.precision import Bits
-from adaptive.strict_yaml import load_yaml
+from adaptive.strict_yaml import convert_yaml, load_yaml
 from dvfs.islands import IslandMap, VoltageIsland
 from dvfs.opp import Opp, OppTable
 from dvfs.power import BlockPower, Leakage, PowerModel
@@ -46,10 +43,7 @@ def read_board(name_or_path: str | Path) -> BoardFile:
 
 def parse_board(content: object, *, origin: str) -> BoardFile:
     """Return the board file of parsed YAML; ConfigError names `origin` and the field."""
-    try:
-        return msgspec.convert(content, BoardFile, strict=True)
-    except msgspec.ValidationError as error:
-        raise ConfigError(f"{origin}: {_describe(str(error), content)}") from error
+    return convert_yaml(content, BoardFile, origin=origin)
 
 
 def load_board(name_or_path: str | Path) -> Plant:
@@ -184,28 +178,3 @@ def _field(origin: str, path: str) -> Iterator[None]:
         yield
     except ValueError as error:
         raise ConfigError(f"{origin}: {path}: {error}") from error
-
-
-_AT = re.compile(r"^(?P<what>.*?)(?: - at `\$(?P<path>.*)`)?$", re.DOTALL)
-
-
-def _describe(message: str, content: object) -> str:
-    """Turn a msgspec message into: field path, value, expectation, on one line."""
-    match = _AT.match(message)
-    what, path = (match["what"], match["path"] or "") if match else (message, "")
-    what = " ".join(what.replace("`", "'").split())
-    field = path.lstrip(".") or "the file"
-    missing = re.search(r"field '(?P<name>[^']*)'", what)
-    if missing:
-        inner = missing["name"] if field == "the file" else f"{field}.{missing['name']}"
-        return f"{inner}: {what[0].lower()}{what[1:]}"
-    return f"{field} is {_value_at(content, path)}: {what[0].lower()}{what[1:]}"
-
-
-def _value_at(content: object, path: str) -> str:
-    """Return the value at a path such as `.islands[0].opps[3].voltage_v`, shortened."""
-    value: Any = content
-    for name, index in re.findall(r"\.([^.\[\]]+)|\[(\d+)\]", path):
-        value = value[int(index)] if index else value[name]
-    text = repr(value)
-    return text if len(text) <= 60 else f"{text[:57]}..."

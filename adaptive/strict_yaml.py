@@ -4,10 +4,14 @@ import math
 import re
 from collections.abc import Hashable
 from pathlib import Path
+from typing import Any, TypeVar
 
+import msgspec
 import yaml
 
 from adaptive.errors import ConfigError
+
+_Kind = TypeVar("_Kind")
 
 
 class _Loader(yaml.SafeLoader):
@@ -74,6 +78,45 @@ def parse_yaml(text: str, *, origin: str) -> object:
     except RecursionError as error:
         raise ConfigError(f"{origin}: nested too deeply, expected a flat file") from error
     return content
+
+
+def convert_yaml(content: object, kind: type[_Kind], *, origin: str) -> _Kind:
+    """Return parsed YAML as a struct or dataclass, strictly.
+
+    Raises
+    ------
+    ConfigError
+        If it is no such thing; names `origin`, the field, its value and what was expected.
+    """
+    try:
+        return msgspec.convert(content, kind, strict=True)
+    except msgspec.ValidationError as error:
+        raise ConfigError(f"{origin}: {_describe(str(error), content)}") from error
+
+
+_AT = re.compile(r"^(?P<what>.*?)(?: - at `\$(?P<path>.*)`)?$", re.DOTALL)
+
+
+def _describe(message: str, content: object) -> str:
+    """Turn a msgspec message into: field path, value, expectation, on one line."""
+    match = _AT.match(message)
+    what, path = (match["what"], match["path"] or "") if match else (message, "")
+    what = " ".join(what.replace("`", "'").split())
+    field = path.lstrip(".") or "the file"
+    missing = re.search(r"field '(?P<name>[^']*)'", what)
+    if missing:
+        inner = missing["name"] if field == "the file" else f"{field}.{missing['name']}"
+        return f"{inner}: {what[0].lower()}{what[1:]}"
+    return f"{field} is {_value_at(content, path)}: {what[0].lower()}{what[1:]}"
+
+
+def _value_at(content: object, path: str) -> str:
+    """Return the value at a path such as `.islands[0].opps[3].voltage_v`, shortened."""
+    value: Any = content
+    for name, index in re.findall(r"\.([^.\[\]]+)|\[(\d+)\]", path):
+        value = value[int(index)] if index else value[name]
+    text = repr(value)
+    return text if len(text) <= 60 else f"{text[:57]}..."
 
 
 def _non_finite(path: str, value: object) -> str:

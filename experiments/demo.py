@@ -23,8 +23,10 @@ from experiments.outcome import Run, Summary
 from experiments.plots import answers, temperatures, timeline
 from experiments.progress import Progress
 from experiments.report import write_report
+from experiments.scenarios import Bursts
 from experiments.stream import DIGITS_PER_FORM
 from experiments.study import Study, prepare
+from experiments.workloads import Demand
 
 
 def main() -> int:
@@ -116,8 +118,7 @@ def describe(study: Study, board: str) -> list[str]:
         f"{study.plant.title}, simulated: {scenario.length_s / 60:g} minutes at "
         f"{scenario.ambient_degc:g} degC ambient, cap {scenario.cap_degc:g} degC.",
         f"Demand: {demand.mean_hz:.0f} forms of {DIGITS_PER_FORM} digits a second on average, the "
-        f"most that all-8 sustains at the cap; bursts of {demand.burst_s:g} s ask "
-        f"{demand.factor:g} times that, {demand.between_hz:.0f} between them.",
+        f"most that all-8 sustains at the cap{_bursts(demand)}.",
         f"Simulated: the board, its heat, power and latency. Thermal resistance from the {cluster} "
         f"cluster to the ambient: {resistance_k_per_w(study.plant, cluster):.1f} K/W. Sources: "
         f"{sources}. Confidence runs from A, published raw data, to D, estimate; "
@@ -126,6 +127,15 @@ def describe(study: Study, board: str) -> list[str]:
         "trained on), their labels, and the integer arithmetic that answers them.",
         precision_note(study),
     ]
+
+
+def _bursts(demand: Demand) -> str:
+    if not isinstance(demand, Bursts):
+        return ""
+    return (
+        f"; bursts of {demand.burst_s:g} s ask {demand.factor:g} times that, "
+        f"{demand.between_hz:.0f} between them"
+    )
 
 
 def precision_note(study: Study) -> str:

@@ -10,6 +10,7 @@ from adaptive.errors import ConfigError
 from adaptive.governor.static import settled_peak_degc
 from adaptive.operating_point import OperatingPoint
 from adaptive.plant import Plant
+from experiments.workloads import Demand
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,12 +68,12 @@ class Bursts:
 
 @dataclass(frozen=True, slots=True)
 class Scenario:
-    """One run's surroundings.
+    """What is known of a run beforehand, and what a governor may be set up for.
 
     Attributes
     ----------
     ambient_degc
-        Ambient temperature; the board starts at it [degC].
+        Hottest ambient temperature to be expected [degC].
     cap_degc
         Highest junction temperature allowed [degC].
     length_s
@@ -88,7 +89,7 @@ class Scenario:
     ambient_degc: float
     cap_degc: float
     length_s: float
-    demand: Bursts
+    demand: Demand
     period_s: float = 0.1
     deadline_s: float = 0.5
 

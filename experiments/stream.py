@@ -1,4 +1,7 @@
-"""A continuous stream of real images, and what the integer engine really answers to it."""
+"""What a stream of frames shows, and how many of its images an effort names rightly."""
+
+from collections.abc import Mapping
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -9,6 +12,64 @@ from adaptive.precision import Effort
 from models.data import LabelledImages
 
 DIGITS_PER_FORM = 64
+
+
+class Stream(Protocol):
+    """Frames of one or more images each."""
+
+    @property
+    def images_per_frame(self) -> int:
+        """Images the network classifies to answer one frame."""
+        ...
+
+    @property
+    def levels(self) -> tuple[str, ...]:
+        """Levels at which answers are scored, leaves first."""
+        ...
+
+    @property
+    def inferences(self) -> int:
+        """How many images really went through the engine."""
+        ...
+
+    def right(self, effort: Effort, level: str, *, first: int, count: int) -> float:
+        """Return how many images are named rightly at a level in consecutive frames."""
+        ...
+
+
+class ExpectedStream:
+    """Frames of one image each, of which the measured share is named rightly: no image is read.
+
+    Parameters
+    ----------
+    artifact
+        The network, with the accuracies measured at its export.
+    """
+
+    def __init__(self, artifact: Artifact) -> None:
+        self._levels = artifact.labels.levels
+        self._accuracy: Mapping[Effort, Mapping[str, float]] = {
+            entry.effort: entry.accuracy for entry in artifact.measured
+        }
+
+    @property
+    def images_per_frame(self) -> int:
+        """One image a frame."""
+        return 1
+
+    @property
+    def levels(self) -> tuple[str, ...]:
+        """Levels at which answers are scored, leaves first."""
+        return self._levels
+
+    @property
+    def inferences(self) -> int:
+        """No image goes through the engine."""
+        return 0
+
+    def right(self, effort: Effort, level: str, *, first: int, count: int) -> float:  # noqa: ARG002
+        """Return how many images are expected to be named rightly at a level."""
+        return count * self._accuracy[effort][level]
 
 
 class FormStream:
@@ -36,6 +97,11 @@ class FormStream:
         self._labels = images.labels[order]
         self._right: dict[tuple[Effort, str], NDArray[np.int64]] = {}
         self._answers: dict[Effort, NDArray[np.float64]] = {}
+
+    @property
+    def images_per_frame(self) -> int:
+        """Digits of a form."""
+        return DIGITS_PER_FORM
 
     @property
     def levels(self) -> tuple[str, ...]:

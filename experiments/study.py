@@ -4,6 +4,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+
 from adaptive.artifact import Artifact, load_artifact
 from adaptive.config import load_board
 from adaptive.cost import build_points
@@ -12,37 +14,73 @@ from adaptive.governor.protocol import Governor
 from adaptive.loop import Sample, run
 from adaptive.operating_point import OperatingPointTable, load_points
 from adaptive.plant import Plant
-from adaptive.precision import Bits
-from adaptive.simulation import SimulatedPlatform
-from experiments.outcome import Run, summarise
-from experiments.scenarios import Bursts, Scenario, sustained_hz
-from experiments.stream import DIGITS_PER_FORM, FormStream
+from adaptive.sensing import EXACT
+from experiments.mismatch import DrawnBoard, draw_board
+from experiments.outcome import Run, relative_worth, summarise
+from experiments.reward import Worth, score
+from experiments.scenario_file import load_scenario
+from experiments.scenarios import Scenario
+from experiments.starts import start_degc
+from experiments.stream import ExpectedStream, FormStream, Stream
+from experiments.user_governor import build_governor, governor_name
+from experiments.workloads import Workload
 from models.data import load_digits
+from thermal.network import Vector
+
+DEFAULT_SCENARIO = "bursts"
+_HOT_START_BELOW_K = 1.0  # where a hot start settles, below the cap
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Study:
     """Everything a run needs but the governor.
 
     Attributes
     ----------
     plant
-        The board; the same model is the plant and what a governor may know of it.
+        The board as its file has it: what a governor may know.
     artifact
         The network.
     points
         What a governor may choose from.
     scenario
-        Ambient, cap, length, demand.
+        What a governor may be told beforehand: the hottest ambient, the cap, the mean demand.
+    workload
+        What really comes, and how warm it really is.
+    board
+        The board as it truly is.
+    start_degc
+        Node temperatures at the start, shape (n,) [degC].
     stream
         The frames and the answers to them.
+    worth
+        What answers are worth.
     """
 
     plant: Plant
     artifact: Artifact
     points: OperatingPointTable
     scenario: Scenario
-    stream: FormStream
+    workload: Workload
+    board: DrawnBoard
+    start_degc: Vector
+    stream: Stream
+    worth: Worth
+
+    def governor(self, spec: str | Callable[..., Governor]) -> Governor:
+        """Build a governor for this study, with the safety guard around it.
+
+        Parameters
+        ----------
+        spec
+            Name of a bundled one, ``package.module:Class``, or the class itself.
+
+        Raises
+        ------
+        ConfigError
+            If there is no such governor, or it cannot be built from what there is.
+        """
+        return build_governor(spec, plant=self.plant, points=self.points, scenario=self.scenario)
 
     def simulate(
         self,
@@ -52,7 +90,7 @@ class Study:
         progress: Callable[[float], None] = lambda _share: None,
         record: Callable[[Sample], None] = lambda _sample: None,
     ) -> Run:
-        """Run a governor through the scenario in simulation and score it on real answers.
+        """Run a governor through the scenario in simulation and score it.
 
         Parameters
         ----------
@@ -65,99 +103,169 @@ class Study:
         record
             Called with each sample as it happens.
         """
-        scenario = self.scenario
-        platform = SimulatedPlatform(
-            self.plant,
-            ambient_degc=scenario.ambient_degc,
-            cap_degc=scenario.cap_degc,
-            demand_hz=scenario.demand.profile(scenario.length_s),
-            deadline_s=scenario.deadline_s,
-        )
+        workload, cap_degc = self.workload, self.scenario.cap_degc
+        platform = self.board.platform(workload, cap_degc=cap_degc, start_degc=self.start_degc)
         samples: list[Sample] = []
-        periods = max(round(scenario.length_s / scenario.period_s), 1)
 
         def keep(sample: Sample) -> None:
             samples.append(sample)
             record(sample)
             if len(samples) % 100 == 0:
-                progress(len(samples) / periods)
+                progress(len(samples) / workload.periods)
 
         run(
             platform,
             governor,
-            period_s=scenario.period_s,
-            stop=lambda: len(samples) >= periods,
+            period_s=workload.period_s,
+            stop=lambda: len(samples) >= workload.periods,
             record=keep,
         )
         truth = tuple(platform.truth)
-        return Run(summarise(name, scenario, self.stream, truth), tuple(samples), truth)
+        leaf = self.artifact.labels.levels[0]
+        scored = score(
+            truth,
+            self.points,
+            worth=self.worth,
+            period_s=workload.period_s,
+            leaf_accuracy={m.effort: m.accuracy[leaf] for m in self.artifact.measured},
+        )
+        summary = summarise(
+            name,
+            self.stream,
+            truth,
+            cap_degc=cap_degc,
+            period_s=workload.period_s,
+            score=scored,
+        )
+        served = [batch for period in truth for batch in period.served]
+        worth = relative_worth(served, self.worth, best=self.worth.best(self.points))
+        return Run(summary, tuple(samples), truth, worth)
 
 
-def prepare(
-    *,
-    board: str = "odroid-xu4",
-    artifact: str = "digits",
-    ambient_degc: float = 35.0,
-    cap_degc: float | None = None,
-    minutes: float = 20.0,
+def simulate(
+    board: str | Path = "odroid-xu4",
+    governor: str | Callable[..., Governor] = "look-ahead",
+    artifact: str | Path = "digits",
+    scenario: str | Path = DEFAULT_SCENARIO,
     seed: int = 0,
+    *,
+    ambient_degc: float | None = None,
+    cap_degc: float | None = None,
+    minutes: float | None = None,
     points: Path | None = None,
-) -> Study:
-    """Load a board and a network and set the bursty scenario that stresses them.
-
-    The mean demand is the highest rate that the all-8 network sustains at the cap for ever.
+) -> Run:
+    """Run one governor on one board, and return the run: ``simulate(...).frame()``.
 
     Parameters
     ----------
-    board, artifact
+    board, artifact, scenario
         Bundled names or files.
-    ambient_degc
-        Ambient temperature [degC].
-    cap_degc
-        Highest junction temperature allowed; the board's own by default [degC].
-    minutes
-        Simulated time [min].
+    governor
+        Name of a bundled one, ``package.module:Class``, or the class itself.
     seed
-        Draws when the bursts come and the order of the images.
+        Draws the stream, the order of the images and, where the scenario asks for mismatch, the
+        true board.
+    ambient_degc, cap_degc, minutes
+        Instead of the scenario's ambient and length and the board's cap [degC], [degC], [min].
     points
         A points file; crossed from the board and the network's measured efforts by default.
 
     Raises
     ------
     ConfigError, ArtifactError
-        If a file or a value is wrong, or the points belong to another board or network.
+        If a file or a value is wrong; in one line.
     """
-    plant = load_board(board)
-    network = load_artifact(artifact)
-    cap = plant.cap_degc if cap_degc is None else cap_degc
+    study = prepare(
+        board=board,
+        artifact=artifact,
+        scenario=scenario,
+        ambient_degc=ambient_degc,
+        cap_degc=cap_degc,
+        minutes=minutes,
+        seed=seed,
+        points=points,
+    )
+    return study.simulate(governor_name(governor), study.governor(governor))
+
+
+def prepare(
+    *,
+    board: str | Path = "odroid-xu4",
+    artifact: str | Path = "digits",
+    scenario: str | Path = DEFAULT_SCENARIO,
+    ambient_degc: float | None = None,
+    cap_degc: float | None = None,
+    minutes: float | None = None,
+    seed: int = 0,
+    points: Path | None = None,
+) -> Study:
+    """Load what a run needs but the governor; the parameters are those of `simulate`."""
+    plant, network = load_board(board), load_artifact(artifact)
+    asked = load_scenario(str(scenario))
+    cap = cap_degc or asked.content.cap_degc or plant.cap_degc
     if cap >= plant.critical_degc:
         raise ConfigError(
             f"cap is {cap:g} degC, expected below the critical {plant.critical_degc:g} degC of "
             f"board {plant.name}"
         )
+    asked = asked.changed(
+        ambient_degc=ambient_degc, length_s=None if minutes is None else 60.0 * minutes
+    )
+    stream = _stream(network, seed)
     table = (
-        build_points(plant, network, images_per_frame=DIGITS_PER_FORM)
+        build_points(plant, network, images_per_frame=stream.images_per_frame)
         if points is None
         else _matching_points(points, plant, network)
     )
-    all_8 = tuple(p for p in table if set(p.effort.plan.bits) == {Bits.INT8})
-    if not all_8:
-        raise ConfigError(
-            f"{points}: has no all-8 operating point, from which the demand is derived"
-        )
+    workload = asked.workload(plant, table.points, cap_degc=cap, seed=seed)
+    spread = asked.content.drawn
+    true = (
+        DrawnBoard(plant, EXACT, 0.0, {})
+        if spread is None
+        else draw_board(plant, seed=seed, mismatch=spread)
+    )
+    return Study(
+        plant=plant,
+        artifact=network,
+        points=table,
+        scenario=_told(workload, cap_degc=cap),
+        workload=workload,
+        board=true,
+        start_degc=start_degc(
+            true.plant,
+            table,
+            workload,
+            start=asked.content.begins,
+            below_degc=cap - _HOT_START_BELOW_K,
+        ),
+        stream=stream,
+        worth=Worth.of_tree(network.labels),
+    )
+
+
+def _told(workload: Workload, *, cap_degc: float) -> Scenario:
+    """Return what a careful engineer would know of a workload beforehand."""
+    ambient = workload.ambient_degc()
+    middles = (np.arange(workload.periods) + 0.5) * workload.period_s
     try:
-        scenario = Scenario(
-            ambient_degc=ambient_degc,
-            cap_degc=cap,
-            length_s=60.0 * minutes,
-            demand=Bursts(
-                sustained_hz(all_8, plant, ambient_degc=ambient_degc, cap_degc=cap), seed=seed
-            ),
+        return Scenario(
+            ambient_degc=max(ambient(time_s) for time_s in middles.tolist()),
+            cap_degc=cap_degc,
+            length_s=workload.length_s,
+            demand=workload.demand,
+            period_s=workload.period_s,
+            deadline_s=workload.deadline_s,
         )
     except ValueError as error:
-        raise ConfigError(f"scenario: {error}") from error
-    stream = FormStream(network, load_digits("test"), seed=seed)
-    return Study(plant, network, table, scenario, stream)
+        raise ConfigError(f"scenario {workload.name}: {error}") from error
+
+
+def _stream(network: Artifact, seed: int) -> Stream:
+    """Return real frames where images are at hand for the network, else expected ones."""
+    digits = load_digits("test")
+    if network.source.shape == digits.images.shape[1:] and len(network.labels.leaves) == 10:
+        return FormStream(network, digits, seed=seed)
+    return ExpectedStream(network)
 
 
 def _matching_points(path: Path, plant: Plant, artifact: Artifact) -> OperatingPointTable:

@@ -5,17 +5,14 @@ value means the same run everywhere. `profile(length_s)` gives the function of t
 that length. `Workload` puts one of each together.
 """
 
-import csv
 import math
 from bisect import bisect_right
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Protocol
 
 import numpy as np
 
-from adaptive.errors import ConfigError
 from experiments.surroundings import NO_SUN, STILL_FAN, Ambient, Fan, Sun
 
 OfTime = Callable[[float], float]
@@ -119,71 +116,6 @@ class Poisson:
         drawn = np.random.default_rng(self.seed).poisson(self.mean_hz * self.interval_s, intervals)
         rates = (drawn / self.interval_s).tolist()
         return lambda time_s: rates[min(int(time_s / self.interval_s), intervals - 1)]
-
-
-@dataclass(frozen=True, slots=True)
-class Trace:
-    """A recorded stream, round and round: each rate holds until the next begins.
-
-    Attributes
-    ----------
-    starts_s
-        When each rate begins, rising from 0 [s].
-    rates_hz
-        The rates, not negative, one of them above 0 [Hz].
-    lap_s
-        When the record begins anew, after the last start [s].
-    """
-
-    starts_s: tuple[float, ...]
-    rates_hz: tuple[float, ...]
-    lap_s: float
-
-    def __post_init__(self) -> None:
-        starts, rates = self.starts_s, self.rates_hz
-        rising = all(a < b for a, b in zip(starts, (*starts[1:], self.lap_s), strict=True))
-        if not (starts and starts[0] == 0.0 and rising and math.isfinite(self.lap_s)):
-            raise ValueError(f"starts_s is {starts}, expected times rising from 0 to {self.lap_s}")
-        if len(rates) != len(starts):
-            raise ValueError(f"rates_hz has {len(rates)} entries, expected {len(starts)}")
-        if not (all(math.isfinite(r) and r >= 0.0 for r in rates) and any(rates)):
-            raise ValueError(f"rates_hz is {rates}, expected none below 0, one above")
-
-    @property
-    def mean_hz(self) -> float:
-        """Demand averaged over a lap [Hz]."""
-        spans = np.diff((*self.starts_s, self.lap_s))
-        return float(np.dot(spans, self.rates_hz) / self.lap_s)
-
-    def scaled(self, mean_hz: float) -> "Trace":
-        """Return the same trace with another mean [Hz]."""
-        factor = mean_hz / self.mean_hz
-        return Trace(self.starts_s, tuple(factor * r for r in self.rates_hz), self.lap_s)
-
-    def profile(self, length_s: float) -> OfTime:  # noqa: ARG002 - the protocol
-        """Return demand [Hz] as a function of time."""
-        return lambda time_s: self.rates_hz[
-            bisect_right(self.starts_s, math.fmod(time_s, self.lap_s)) - 1
-        ]
-
-
-def load_trace(path: Path) -> Trace:
-    """Read a camera's trace: CSV with columns ``start_s`` and ``rate_hz``; the last row ends it.
-
-    Raises
-    ------
-    ConfigError
-        If the file cannot be read or is no such trace.
-    """
-    try:
-        with path.open(encoding="utf-8", newline="") as stream:
-            rows = [(float(r["start_s"]), float(r["rate_hz"])) for r in csv.DictReader(stream)]
-        starts, rates = tuple(row[0] for row in rows), tuple(row[1] for row in rows)
-        return Trace(starts[:-1], rates[:-1], starts[-1] if starts else 0.0)
-    except OSError as error:
-        raise ConfigError(f"{path}: cannot read the trace: {error.strerror}") from error
-    except (ValueError, KeyError, TypeError) as error:
-        raise ConfigError(f"{path}: not a trace with start_s and rate_hz: {error}") from error
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,6 +20,9 @@ KEYS = {
     "served",
     "dropped",
     "accuracy",
+    "reward",
+    "latency_p99_s",
+    "backlog_peak",
 }
 
 
@@ -94,12 +97,17 @@ def test_telemetry_has_a_row_a_period(capsys: pytest.CaptureFixture[str], tmp_pa
         (["--board", "toaster"], "toaster"),
         (["--artifact", "toaster"], "toaster"),
         (["--ambient", "90"], "can be sustained at 90 degC"),
-        (["--ambient", "-300"], "ambient_degc is -300.0"),
+        (["--ambient", "-300"], "degc is -300.0, expected -60 to 120"),
         (["--ambient", "84.9"], "no operating point can be sustained"),
         (["--minutes", "0"], "length_s is 0.0"),
         (["--points", "absent.json"], "absent.json"),
         (["--telemetry", "run.xml"], "expected .csv or .jsonl"),
         (["--cap", "200"], "cap"),
+        (["--scenario", "nowhere"], "scenario 'nowhere' is unknown"),
+        (["--scenario", "absent.yaml"], "absent.yaml"),
+        (["--governor", "toaster"], "governor 'toaster' is unknown"),
+        (["--governor", "toaster.mod:Governor"], "No module named 'toaster'"),
+        (["--governor", "json:Governor"], "has no class or function 'Governor'"),
     ],
 )
 def test_bad_input_is_one_line_and_leaves_nothing(

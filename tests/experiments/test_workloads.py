@@ -6,6 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from adaptive.errors import ConfigError
+from experiments.camera import Trace, load_trace, trace_of_arrivals
 from experiments.scenarios import Bursts
 from experiments.surroundings import Fan, SteadyAmbient, Sun
 from experiments.workloads import (
@@ -13,10 +14,8 @@ from experiments.workloads import (
     Demand,
     Diurnal,
     Poisson,
-    Trace,
     Video,
     Workload,
-    load_trace,
 )
 
 LENGTH_S = 1200.0
@@ -82,10 +81,31 @@ def test_a_trace_is_read_from_a_file(tmp_path: Path) -> None:
     assert load_trace(path) == Trace((0.0, 1.0, 4.0), (5.0, 0.0, 2.0), 6.0)
 
 
+@given(st.lists(st.floats(0.0, 60.0), min_size=1, max_size=200).map(sorted))
+def test_every_frame_of_a_camera_arrives_in_its_interval(arrivals: list[float]) -> None:
+    trace = trace_of_arrivals(tuple(arrivals))
+    profile = trace.profile(60.0)
+    middles = 0.1 * np.arange(round(trace.lap_s / 0.1)) + 0.05
+    counts = np.array([profile(t) for t in middles.tolist()]) * 0.1
+    assert counts.sum() == pytest.approx(len(arrivals))
+    assert np.cumsum(counts)[-1] == pytest.approx(len(arrivals))
+    assert trace.lap_s == pytest.approx(arrivals[-1], abs=0.1 + 1e-6)
+
+
+def test_arrivals_are_read_from_a_file(tmp_path: Path) -> None:
+    path = tmp_path / "camera.csv"
+    path.write_text("arrival_s\n0.02\n0.05\n0.3\n", encoding="utf-8")
+    assert load_trace(path).rates_hz == pytest.approx((20.0, 0.0, 10.0))
+    path.write_text("arrival_s\n0.3\n0.02\n", encoding="utf-8")
+    with pytest.raises(ConfigError, match=r"camera\.csv.* falls from 0.3 to 0.02"):
+        load_trace(path)
+
+
 @pytest.mark.parametrize(
     "text",
     [
         "",
+        "arrival_s\n",
         "start_s,rate_hz\n",
         "start_s,rate_hz\n0,1\n",
         "start_s,rate_hz\n0,x\n1,1\n",
