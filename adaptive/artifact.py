@@ -180,6 +180,11 @@ class Artifact:
         """Multiply-accumulates and elements of each switchable layer, for one image."""
         return tuple(layer_work(node, self.signals) for node in self.switchable)
 
+    @property
+    def manifest_text(self) -> bytes:
+        """The JSON manifest, as the file holds it."""
+        return _content(self)[0]
+
     def output_bits(self, layer: str, bits: Bits) -> Bits:
         """Return the width of a layer's output codes: a head always answers at 16 bits."""
         return Bits.INT16 if layer in self.heads.values() else bits

@@ -6,6 +6,7 @@
     ├── ConfigError               a board, points or scenario file, or a command line, is wrong
     ├── ArtifactError             an exported network cannot be read, or does not fit the request
     ├── ExecutorError             work handed to other processes or machines cannot be finished
+    ├── EngineError               the native engine is not built, or cannot run as asked
     └── PlatformError             the board did not do what it was asked
         └── TransientPlatformError    the same request may succeed next period
 """
@@ -25,6 +26,10 @@ class ArtifactError(AdaptiveError):
 
 class ExecutorError(AdaptiveError):
     """Work handed to other processes or machines cannot be finished there."""
+
+
+class EngineError(AdaptiveError):
+    """The native engine is not built for this machine, or cannot run as it was asked to."""
 
 
 class PlatformError(AdaptiveError):

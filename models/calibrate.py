@@ -7,7 +7,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from adaptive.engine.reference import softmax
+from adaptive.engine.answer import softmax
 from adaptive.quantise import CODE_MAX, CODE_MIN
 from models.data import Pixels
 from models.network import SwitchableNetwork

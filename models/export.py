@@ -9,7 +9,8 @@ import torch
 from numpy.typing import NDArray
 
 from adaptive.artifact import Artifact
-from adaptive.engine.reference import ReferenceEngine, softmax
+from adaptive.engine.answer import softmax
+from adaptive.engine.reference import ReferenceEngine
 from adaptive.errors import ArtifactError
 from adaptive.graph import (
     Add,

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from adaptive.arithmetic import Arithmetic
 from adaptive.artifact import Artifact
+from adaptive.engine.answer import check_images, logits, soften
 from adaptive.errors import ArtifactError
 from adaptive.graph import (
     Add,
@@ -150,27 +151,16 @@ class ReferenceEngine:
         return self.soften(self.run(images, effort), effort)
 
     def soften(self, codes: Codes, effort: Effort) -> Floats:
-        """Turn output codes into probabilities, with the effort's temperature if it has one.
-
-        This is outside the integer path: floats may differ in the last digit between machines.
-        """
-        measured = self.artifact.measurement(effort)
-        temperature = 1.0 if measured is None else measured.temperature
-        return softmax(self.logits(codes, effort) / temperature)
+        """Turn output codes into probabilities; see `answer.soften`."""
+        return soften(self.artifact, codes, effort)
 
     def logits(self, codes: Codes, effort: Effort) -> Floats:
         """Turn output codes into real values, shape (N, classes)."""
-        signal = self.artifact.signals[self.artifact.heads[effort.head]]
-        return signal.scale * (codes.astype(np.float64) - signal.zero)
+        return logits(self.artifact, codes, effort)
 
     def input_codes(self, images: Pixels) -> Codes:
         """Return images as 16-bit codes; raises ValueError for another type or shape."""
-        shape = self.artifact.source.shape
-        if images.dtype != np.uint8 or images.shape[1:] != shape or images.ndim != 4:
-            raise ValueError(
-                f"images is {images.dtype} of shape {images.shape}, "
-                f"expected uint8 of shape (N, {', '.join(map(str, shape))})"
-            )
+        check_images(self.artifact, images)
         return (images.astype(np.int32) - 128) << 8
 
     def run_node(self, node: Node, signals: Mapping[str, Codes], bits: Mapping[str, Bits]) -> Codes:
@@ -289,9 +279,3 @@ def convolve(
         total = np.matmul(part.transpose(1, 0, 2), kernels)  # (groups, NHW, Cg)
         out[start : start + step] = total.transpose(1, 0, 2).reshape(-1, h, w, node.channels)
     return out
-
-
-def softmax(logits: Floats) -> Floats:
-    """Return probabilities along the last axis."""
-    raised = np.exp(logits - logits.max(axis=-1, keepdims=True))
-    return np.asarray(raised / raised.sum(axis=-1, keepdims=True), dtype=np.float64)

@@ -1,0 +1,136 @@
+// What a kernel set offers: one table of functions for each instruction set.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+#include "arithmetic.h"
+
+namespace ae {
+
+constexpr int kBlock = 16;  // output channels packed together
+constexpr int kQuad = 4;    // products summed together
+
+// Constants of a layer at one precision, for each channel padded to whole blocks. The first four
+// are the sums' starting values: they undo the offsets of the stored bytes.
+struct Constants {
+  const int32_t *high, *cross, *cross_plain, *low;
+  const int64_t *bias;
+  const int32_t *multiplier, *pre_shift, *shift;
+  // Where every sum with its bias fits 32 bits and no pre-shift is needed, `start` is `high` plus
+  // the bias and `rounding` is half plus the output's zero point, both scaled up by `shift`.
+  bool narrow;
+  const int32_t *start;
+  const int64_t *rounding;
+  int32_t zero, least, greatest;  // in codes of `bits`; least and greatest before the zero point
+  int bits;                       // of the output
+};
+
+// Byte products that are summed for each pair of a weight and an activation.
+enum class Products : int {
+  kHigh = 1,   // 8 bits: high x high
+  kPlain = 2,  // 16-bit weights, activations of 8 bits: high x high, high x low
+  kFast = 3,   // both 16 bits, without low x low
+  kExact = 4,  // both 16 bits
+};
+
+// A signal's planes: `low` is the distance from a high byte to its low byte, 0 where there is none.
+struct Planes {
+  uint8_t *at;  // position (0, 0), channel 0
+  ptrdiff_t low, row, column;
+};
+
+// A convolution of one group, its bias, and what follows: an addition, or nothing.
+struct Convolution {
+  const uint8_t *source;  // the window of output (0, 0)
+  ptrdiff_t source_low, step_y, step_x;
+  const int32_t *runs;  // where each run of bytes begins, from the window's first byte
+  int run_count, run_quads;
+  const int8_t *weight_high, *weight_low;  // [block][quad][kBlock][kQuad]
+  ptrdiff_t panel;                         // bytes of one block
+  Products products;
+  bool wide;           // sums may leave 32 bits: the portable set alone takes them
+  uint8_t source_zero;  // high byte of the source's zero point
+  Constants constants;
+  Planes target;
+  int target_width, channels;
+  bool adds;
+  Planes other;
+  Rescale addition;  // of this output and of `other`, in this order
+};
+
+// A convolution of each channel by itself; weights are [block][kx][ky / 4][kBlock][4].
+struct Depthwise {
+  Planes source;  // at the window of output (0, 0)
+  uint8_t source_zero;
+  int kernel_y, kernel_x, stride_y, stride_x;
+  const int8_t *weight_high, *weight_low;
+  ptrdiff_t panel;
+  Products products;
+  Constants constants;
+  Planes target;
+  int target_width, channels;
+};
+
+// The greatest code of each window; padding is never the greatest.
+struct MaxPool {
+  Planes source, target;
+  int source_height, source_width, target_width, channels;
+  int kernel_y, kernel_x, stride_y, stride_x, pad_top, pad_left;
+};
+
+// The mean of each window, requantised to 16 bits.
+struct Average {
+  Planes source, target;
+  int target_width, channels;
+  int kernel_y, kernel_x, stride_y, stride_x;
+  int64_t offset;  // minus what the zero point adds to a sum of stored values
+  int32_t multiplier, pre_shift, shift, zero;
+};
+
+// Brings one signal, or the sum of two, to another scale; `same` where the codes do not change.
+struct Join {
+  Planes source, other, target;
+  int width, channels;
+  bool adds, same;
+  Rescale constants;
+};
+
+// Rounds codes to 4 bits, one a byte: 8 is zero.
+struct Narrow {
+  Planes source, target;
+  int width, channels;
+};
+
+struct Range {
+  int begin, end;
+};
+
+struct Kernels {
+  const char *name;
+  bool (*runs_here)();
+  int source_offset;  // what the kernels subtract from a stored byte before they multiply
+  void (*convolve)(const Convolution &, Range positions, Range blocks);
+  void (*depthwise)(const Depthwise &, Range rows, Range blocks);
+  void (*max_pool)(const MaxPool &, Range rows);
+  void (*average)(const Average &, Range rows);
+  void (*join)(const Join &, Range rows);
+  void (*narrow)(const Narrow &, Range rows);
+};
+
+// Every kernel set that was compiled, fastest first, ending with the portable one.
+extern const Kernels *const kKernelSets[];
+extern const int kKernelSetCount;
+
+extern const Kernels kPortable;
+#if defined(AE_X86)
+extern const Kernels kAvx2;
+extern const Kernels kAvx512Vnni;
+#elif defined(AE_AARCH64)
+extern const Kernels kNeon;
+extern const Kernels kNeonDot;
+#elif defined(AE_ARMV7)
+extern const Kernels kArmv7Neon;
+#endif
+
+}  // namespace ae

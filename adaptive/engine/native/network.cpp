@@ -1,0 +1,212 @@
+#include "network.h"
+
+#include "error.h"
+
+namespace ae {
+namespace {
+
+constexpr int64_t kNarrowTerms = 40000;  // more products may sum beyond 32 bits
+constexpr int64_t kLargestPlane = int64_t{1} << 31;
+constexpr int kSlack = 64;  // bytes that may be read beyond the last one
+
+int32_t largest(int32_t a, int64_t b) { return a > b ? a : static_cast<int32_t>(b); }
+
+bool is_layer(const FileNode &node) { return node.layer >= 0; }
+bool is_depthwise(const FileNode &node) { return static_cast<Op>(node.op) == Op::kDepthwise; }
+
+// Rows or columns that windows reach beyond the far edge.
+int64_t reach(int32_t out, int32_t stride, int32_t kernel, int32_t before, int32_t size) {
+  return int64_t{out - 1} * stride + kernel - before - size;
+}
+
+}  // namespace
+
+bool Network::prepare(const Kernels &set) {
+  kernels = &set;
+  const FileHeader &h = file.header();
+  if (!geometry.resize(h.signal_count) || !layers.resize(h.node_count) ||
+      !fusions.resize(h.node_count) || !layer_node.resize(h.layer_count)) {
+    return fail("no memory for %u nodes", h.node_count);
+  }
+  for (uint32_t i = 0; i < h.node_count; ++i) {
+    const int32_t layer = file.node(i).layer;
+    if (layer >= 0) layer_node[static_cast<size_t>(layer)] = static_cast<int32_t>(i);
+  }
+  if (!measure() || !lay_out_runs() || !choose_constants()) return false;
+  find_fusions();
+  return true;
+}
+
+bool Network::measure() {
+  const FileHeader &h = file.header();
+  for (uint32_t i = 0; i < h.signal_count; ++i) {
+    const FileSignal &s = file.signal(i);
+    Geometry &g = geometry[i];
+    g.height = s.height;
+    g.width = s.width;
+    g.channels = s.channels;
+    g.stored_channels = (s.channels + 3) / 4 * 4;
+    g.zero_high = static_cast<uint8_t>((s.zero + kPlaneOffset) >> 8);
+  }
+  for (uint32_t i = 0; i < h.node_count; ++i) {
+    const FileNode &n = file.node(i);
+    if (!is_layer(n)) continue;
+    Geometry &g = geometry[static_cast<size_t>(file.inputs(n)[0])];
+    const FileSignal &out = file.signal(static_cast<uint32_t>(n.output));
+    g.top = largest(g.top, n.pad_top);
+    g.left = largest(g.left, n.pad_left);
+    g.bottom = largest(g.bottom, reach(out.height, n.stride_y, n.kernel_y, n.pad_top, g.height));
+    g.right = largest(g.right, reach(out.width, n.stride_x, n.kernel_x, n.pad_left, g.width));
+  }
+  for (uint32_t i = 0; i < h.signal_count; ++i) {
+    Geometry &g = geometry[i];
+    const int64_t row = (int64_t{g.left} + g.width + g.right) * g.stored_channels;
+    const int64_t height = int64_t{g.top} + g.height + g.bottom;
+    if (row > kLargestPlane / height) {
+      return fail("signal %u with its padding holds more than 2^31 values", i);
+    }
+    g.row = static_cast<ptrdiff_t>(row);
+    g.plane = static_cast<size_t>((row * height + kSlack + 63) / 64 * 64);
+    g.origin = static_cast<ptrdiff_t>(g.top * row + int64_t{g.left} * g.stored_channels);
+  }
+  return true;
+}
+
+// A dense convolution reads a whole row of its window at a time, a grouped one pixel by pixel.
+bool Network::lay_out_runs() {
+  const FileHeader &h = file.header();
+  size_t total = 0;
+  for (int fill = 0; fill < 2; ++fill) {
+    if (fill && !runs.resize(total)) return fail("no memory for %zu runs", total);
+    total = 0;
+    for (uint32_t i = 0; i < h.node_count; ++i) {
+      const FileNode &n = file.node(i);
+      if (!is_layer(n) || is_depthwise(n)) continue;
+      const Geometry &g = geometry[static_cast<size_t>(file.inputs(n)[0])];
+      const int32_t depth = (g.channels / n.groups + 3) / 4;
+      const int32_t columns = n.groups == 1 ? 1 : n.kernel_x;
+      Layer &layer = layers[i];
+      layer.run_count = n.kernel_y * columns;
+      layer.run_quads = n.groups == 1 ? n.kernel_x * depth : depth;
+      layer.first_run = static_cast<int32_t>(total);
+      for (int32_t r = 0; fill && r < layer.run_count; ++r) {
+        const int64_t offset = r / columns * int64_t{g.row} + r % columns * g.stored_channels;
+        runs[total + static_cast<size_t>(r)] = static_cast<int32_t>(offset);
+      }
+      total += static_cast<size_t>(layer.run_count);
+    }
+  }
+  return true;
+}
+
+bool Network::choose_constants() {
+  const FileHeader &h = file.header();
+  size_t channels = 0;
+  for (uint32_t i = 0; i < h.node_count; ++i) {
+    const FileNode &n = file.node(i);
+    if (!is_layer(n)) continue;
+    const FileSignal &out = file.signal(static_cast<uint32_t>(n.output));
+    layers[i].blocks = static_cast<int32_t>(blocks_per_group(n, out));
+    channels += static_cast<size_t>(layers[i].blocks) * kBlock *
+                static_cast<size_t>(is_depthwise(n) ? 1 : n.groups);
+  }
+  if (!starts_.resize(channels * 5 * kSlots) || !roundings_.resize(channels * kSlots)) {
+    return fail("no memory for the constants of %zu channels", channels);
+  }
+  for (uint32_t i = 0; i < h.node_count; ++i) {
+    const FileNode &n = file.node(i);
+    if (!is_layer(n)) continue;
+    Layer &layer = layers[i];
+    const FileSignal &in = file.signal(static_cast<uint32_t>(file.inputs(n)[0]));
+    layer.panel = static_cast<ptrdiff_t>(quads(n, in) * kBlock * kQuad);
+    const int64_t depth = is_depthwise(n) ? 1 : in.channels / n.groups;
+    layer.wide = depth * n.kernel_y * n.kernel_x > kNarrowTerms;
+    const int64_t count = int64_t{layer.blocks} * kBlock * (is_depthwise(n) ? 1 : n.groups);
+    for (int slot = 0; slot < kSlots; ++slot) {
+      if (h.bits & (1u << slot)) constants_of(n, layer, slot, count);
+    }
+  }
+  return true;
+}
+
+void Network::constants_of(const FileNode &node, Layer &layer, int slot, int64_t channels) {
+  const auto count = static_cast<size_t>(channels);
+  int32_t *high = starts_.data() + starts_used_;
+  int32_t *cross = high + count, *cross_plain = cross + count, *low = cross_plain + count;
+  int32_t *start = low + count;
+  starts_used_ += 5 * count;
+  int64_t *rounding = roundings_.data() + roundings_used_;
+  roundings_used_ += count;
+
+  Constants &k = layer.constants[slot];
+  const FileRequantiser &r = *file.at<FileRequantiser>(node.constants[slot]);
+  k.bias = reinterpret_cast<const int64_t *>(&r + 1);
+  k.multiplier = reinterpret_cast<const int32_t *>(k.bias + count);
+  k.pre_shift = k.multiplier + count;
+  k.shift = k.pre_shift + count;
+  k.bits = r.bits;
+  k.zero = r.zero >> (16 - r.bits);
+  const int32_t limit = r.bits == 16 ? kCodeMax : (1 << (r.bits - 1)) - 1;
+  k.least = node.relu ? 0 : -(1 << (r.bits - 1)) - k.zero;
+  k.greatest = limit - k.zero;
+  k.high = high, k.cross = cross, k.cross_plain = cross_plain, k.low = low;
+  k.start = start, k.rounding = rounding;
+
+  const auto input = static_cast<size_t>(file.inputs(node)[0]);
+  const int32_t zero_code = file.signal(static_cast<uint32_t>(input)).zero;
+  const int32_t zero = slot == kAt4 ? (zero_code >> 12) + 8 : geometry[input].zero_high;
+  const int32_t a = zero - kernels->source_offset, b = kPlainLow - kernels->source_offset;
+  const int8_t *wh = file.at<int8_t>(node.weights[slot == kAt4 ? 2 : 0]);
+  const int8_t *wl = file.at<int8_t>(node.weights[slot == kAt4 ? 2 : 1]);
+  k.narrow = slot != kAt16 && !layer.wide;
+  for (size_t i = 0; i < count; ++i) {
+    int32_t sum_high = 0, sum_low = 0, magnitude = 0;
+    const ptrdiff_t panel = static_cast<ptrdiff_t>(i / kBlock) * layer.panel;
+    for (ptrdiff_t q = 0; q < layer.panel; q += kBlock * kQuad) {
+      for (int j = 0; j < kQuad; ++j) {
+        const ptrdiff_t at = panel + q + static_cast<ptrdiff_t>(i % kBlock) * kQuad + j;
+        sum_high += wh[at];
+        sum_low += wl[at];
+        magnitude += wh[at] < 0 ? -wh[at] : wh[at];
+      }
+    }
+    high[i] = mul32(-a, sum_high);
+    cross_plain[i] = mul32(-a, sum_low);
+    cross[i] = add32(cross_plain[i], mul32(-b, sum_high));
+    low[i] = mul32(-b, sum_low);
+    // The sum with its bias stays within `bound`; then the scaled sum must fit 32 bits too.
+    const int64_t bias = k.bias[i];
+    const int64_t bound = int64_t{magnitude} * 255 + (bias < 0 ? -bias : bias);
+    const bool fits = k.pre_shift[i] == 0 && k.shift[i] >= 32 && k.shift[i] <= 45 &&
+                      bound < INT32_MAX / 2 && (bound * k.multiplier[i] >> k.shift[i]) < (1 << 30);
+    k.narrow = k.narrow && fits;
+    start[i] = add32(high[i], static_cast<int32_t>(bias));
+    rounding[i] = fits ? (int64_t{1} << (k.shift[i] - 1)) + k.zero * (int64_t{1} << k.shift[i]) : 0;
+  }
+}
+
+void Network::find_fusions() {
+  const FileHeader &h = file.header();
+  for (uint32_t i = 0; i < h.node_count; ++i) fusions[i] = {-1, -1};
+  for (uint32_t i = 0; i < h.node_count; ++i) {
+    const FileNode &add = file.node(i);
+    if (static_cast<Op>(add.op) != Op::kAdd) continue;
+    const int32_t *inputs = file.inputs(add);
+    // The later of the two is computed last: the other one is there by then.
+    const int32_t signal = inputs[0] > inputs[1] ? inputs[0] : inputs[1];
+    if (signal == 0 || inputs[0] == inputs[1] || signal == static_cast<int32_t>(h.head)) continue;
+    const auto source = static_cast<uint32_t>(signal - 1);
+    if (static_cast<Op>(file.node(source).op) != Op::kConvolution) continue;
+    int readers = 0;
+    for (uint32_t j = 0; j < h.node_count; ++j) {
+      for (int32_t k = 0; k < file.node(j).input_count; ++k) {
+        readers += file.inputs(file.node(j))[k] == signal;
+      }
+    }
+    if (readers != 1) continue;
+    fusions[source].into = static_cast<int32_t>(i);
+    fusions[i].layer = static_cast<int32_t>(source);
+  }
+}
+
+}  // namespace ae

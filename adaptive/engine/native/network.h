@@ -1,0 +1,68 @@
+// A packed file made ready for one kernel set: what every plan shares and none changes.
+#pragma once
+
+#include "array.h"
+#include "kernels.h"
+#include "packed.h"
+
+namespace ae {
+
+// How a signal lies in its buffer: rows of pixels of channels padded to a multiple of 4, with a
+// border of zero points as wide as the paddings of its readers.
+struct Geometry {
+  int32_t height, width, channels, stored_channels;
+  int32_t top, left, bottom, right;
+  ptrdiff_t row;     // bytes
+  size_t plane;      // bytes, a multiple of 64 with room to read beyond the end
+  ptrdiff_t origin;  // of position (0, 0)
+  uint8_t zero_high;
+};
+
+// Slots of a layer's constants.
+enum Slot { kAt16 = 0, kAt8 = 1, kAt4 = 2, kSlots = 3 };
+
+inline int slot_of(int bits) { return bits == 16 ? kAt16 : bits == 8 ? kAt8 : kAt4; }
+
+// What a node with weights needs beside the file.
+struct Layer {
+  int32_t run_count, run_quads;
+  int32_t first_run;  // within Network::runs
+  int32_t blocks;     // of one group; all groups of a depthwise layer
+  ptrdiff_t panel;
+  bool wide;
+  Constants constants[kSlots];
+};
+
+// A convolution computed together with the addition that alone reads it.
+struct Fusion {
+  int32_t into;   // node of the addition, or -1
+  int32_t layer;  // for an addition: node of the convolution, or -1
+};
+
+class Network {
+ public:
+  bool prepare(const Kernels &kernels);
+
+  Packed file;
+  const Kernels *kernels = nullptr;
+  Array<Geometry> geometry;  // of each signal
+  Array<Layer> layers;       // of each node; empty ones where there are no weights
+  Array<Fusion> fusions;     // of each node
+  Array<int32_t> layer_node;
+  Array<int32_t> runs;
+
+  const int32_t *runs_of(const Layer &layer) const { return runs.data() + layer.first_run; }
+
+ private:
+  bool measure();
+  bool lay_out_runs();
+  bool choose_constants();
+  void constants_of(const FileNode &node, Layer &layer, int slot, int64_t channels);
+  void find_fusions();
+
+  Array<int32_t> starts_;    // starting values of sums
+  Array<int64_t> roundings_;
+  size_t starts_used_ = 0, roundings_used_ = 0;
+};
+
+}  // namespace ae

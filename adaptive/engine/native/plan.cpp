@@ -1,0 +1,197 @@
+#include "plan.h"
+
+#include "error.h"
+
+namespace ae {
+
+bool is_same(const FileRescaler &r) {
+  return r.multiplier[0] == (1 << r.shift) && r.zero_in[0] == r.zero && !r.relu;
+}
+
+bool Plan::compile(const Network &network, const uint8_t *bits, int layers, bool exact) {
+  network_ = &network;
+  const FileHeader &h = network.file.header();
+  if (!node_bits_.resize(h.node_count) || !carried_.resize(h.signal_count) ||
+      !needed_.resize(h.signal_count) || !buffer_of.resize(h.signal_count)) {
+    return fail("no memory for a plan of %u nodes", h.node_count);
+  }
+  if (!read_bits(bits, layers)) return false;
+  trace_low_planes();
+  if (!lay_out_steps(exact)) return false;
+  arena_bytes = place_buffers(buffers, &live_bytes);
+  return arena_bytes != SIZE_MAX ? true : fail("no memory to place %zu buffers", buffers.size());
+}
+
+bool Plan::read_bits(const uint8_t *bits, int layers) {
+  const FileHeader &h = network_->file.header();
+  if (layers != static_cast<int>(h.layer_count)) {
+    return fail("plan has bits for %d layers, expected %u", layers, h.layer_count);
+  }
+  for (int i = 0; i < layers; ++i) {
+    const auto node = static_cast<size_t>(network_->layer_node[static_cast<size_t>(i)]);
+    const int width = bits[i];
+    const bool known = width == 16 || width == 8 || width == 4;
+    if (!known || !(h.bits & (1u << slot_of(width)))) {
+      const FileNode &n = network_->file.node(static_cast<uint32_t>(node));
+      return fail("plan wants %d bits for layer %s, which the network does not carry", width,
+                  network_->file.name(n));
+    }
+    node_bits_[node] = static_cast<int8_t>(width);
+  }
+  return true;
+}
+
+// Whether what a node writes may have low bits that are not plain.
+bool Plan::carried_by(const FileNode &n) const {
+  const auto carried = [&](int32_t k) {
+    return carried_[static_cast<size_t>(network_->file.inputs(n)[k])] != 0;
+  };
+  switch (static_cast<Op>(n.op)) {
+    case Op::kConvolution:
+    case Op::kDepthwise: {
+      const int bits = node_bits_[static_cast<size_t>(n.output - 1)];
+      return network_->layers[static_cast<size_t>(n.output - 1)].constants[slot_of(bits)].bits ==
+             16;
+    }
+    case Op::kAverage:
+    case Op::kAdd:
+      return true;
+    case Op::kMaxPool:
+    case Op::kFlatten:
+      return carried(0);
+    case Op::kPad:
+      return carried(0) || !n.fill_is_plain;
+    case Op::kConcat: {
+      const FileRescaler *parts = network_->file.at<FileRescaler>(n.constants[0]);
+      for (int32_t k = 0; k < n.input_count; ++k) {
+        if (carried(k) || !is_same(parts[k])) return true;
+      }
+      return false;
+    }
+  }
+  return true;
+}
+
+void Plan::require_low(const FileNode &n, bool output_needed) {
+  const int32_t *inputs = network_->file.inputs(n);
+  for (int32_t k = 0; k < n.input_count; ++k) {
+    bool reads = true;
+    switch (static_cast<Op>(n.op)) {
+      case Op::kConvolution:
+      case Op::kDepthwise:
+        reads = node_bits_[static_cast<size_t>(n.output - 1)] != 8;
+        break;
+      case Op::kMaxPool:
+      case Op::kFlatten:
+      case Op::kPad:
+        reads = output_needed;
+        break;
+      case Op::kConcat:
+        reads = output_needed ||
+                !is_same(network_->file.at<FileRescaler>(n.constants[0])[k]);
+        break;
+      default:
+        break;
+    }
+    if (reads) needed_[static_cast<size_t>(inputs[k])] = 1;
+  }
+}
+
+// A low plane is stored only where it says something and somebody reads it.
+void Plan::trace_low_planes() {
+  const FileHeader &h = network_->file.header();
+  for (uint32_t i = 0; i < h.node_count; ++i) {
+    carried_[i + 1] = carried_by(network_->file.node(i));
+  }
+  needed_[h.head] = 1;
+  for (uint32_t i = h.node_count; i-- > 0;) {
+    require_low(network_->file.node(i), needed_[i + 1] != 0);
+  }
+}
+
+int32_t Plan::add_buffer(int32_t signal, bool low, uint8_t border, size_t step) {
+  const size_t plane = network_->geometry[static_cast<size_t>(signal)].plane;
+  const int at = static_cast<int>(step);
+  buffers[buffer_count_] = {low ? 2 * plane : plane, 0, at, at};
+  contents[buffer_count_] = {signal, low, border};
+  return static_cast<int32_t>(buffer_count_++);
+}
+
+void Plan::add_node(uint32_t i, bool exact, size_t *count) {
+  const Network &network = *network_;
+  const FileNode &n = network.file.node(i);
+  const int32_t addition = network.fusions[i].layer;
+  const FileNode &work = addition >= 0 ? network.file.node(static_cast<uint32_t>(addition)) : n;
+  const int32_t input = network.file.inputs(work)[0];
+  Step step{};
+  step.action = addition >= 0 ? Action::kFused : Action::kNode;
+  step.node = work.output - 1;
+  step.addition = addition >= 0 ? static_cast<int32_t>(i) : -1;
+  step.bits = node_bits_[static_cast<size_t>(step.node)];
+  step.source = buffer_of[static_cast<size_t>(input)];
+  step.other = -1;
+  if (step.bits == 4) {
+    const int32_t zero = network.file.signal(static_cast<uint32_t>(input)).zero;
+    const int32_t narrow =
+        add_buffer(input, false, static_cast<uint8_t>((zero >> 12) + 8), *count);
+    steps[*count] = {Action::kNarrow, 0, Products::kHigh, step.node, -1, step.source, -1, narrow};
+    buffers[static_cast<size_t>(step.source)].last = static_cast<int>((*count)++);
+    step.source = narrow;
+  }
+  const bool low = step.source >= 0 && contents[static_cast<size_t>(step.source)].low;
+  step.products = step.bits != 16 ? Products::kHigh
+                  : !low          ? Products::kPlain
+                  : exact         ? Products::kExact
+                                  : Products::kFast;
+  const size_t signal = static_cast<size_t>(n.output);
+  step.target = add_buffer(n.output, carried_[signal] && needed_[signal],
+                           network.geometry[signal].zero_high, *count);
+  buffer_of[signal] = step.target;
+  const int now = static_cast<int>(*count);
+  const int32_t *inputs = network.file.inputs(n);
+  for (int32_t k = 0; k < n.input_count; ++k) {
+    const int32_t read = buffer_of[static_cast<size_t>(inputs[k])];
+    // The convolution of a fused step has no buffer of its own.
+    if (read >= 0) buffers[static_cast<size_t>(read)].last = now;
+    if (addition >= 0 && inputs[k] != work.output) step.other = read;
+  }
+  if (static_cast<Op>(n.op) == Op::kAdd && addition < 0) {
+    step.other = buffer_of[static_cast<size_t>(inputs[1])];
+  }
+  buffers[static_cast<size_t>(step.source)].last = now;
+  steps[(*count)++] = step;
+}
+
+bool Plan::lay_out_steps(bool exact) {
+  const FileHeader &h = network_->file.header();
+  size_t step_count = 1, buffer_count = 1;
+  for (uint32_t i = 0; i < h.node_count; ++i) {
+    const size_t narrow = node_bits_[i] == 4, whole = network_->fusions[i].into < 0;
+    step_count += narrow + whole;
+    buffer_count += narrow + whole;
+  }
+  if (!steps.resize(step_count) || !buffers.resize(buffer_count) ||
+      !contents.resize(buffer_count)) {
+    return fail("no memory for a plan of %zu steps", step_count);
+  }
+  for (int32_t &buffer : buffer_of) buffer = -1;
+  size_t count = 0;
+  const uint8_t border = network_->geometry[0].zero_high;
+  buffer_of[0] = add_buffer(0, false, border, 0);
+  steps[count++] = {Action::kLoad, 0, Products::kHigh, -1, -1, -1, -1, buffer_of[0]};
+  for (uint32_t i = 0; i < h.node_count; ++i) {
+    if (network_->fusions[i].into < 0) add_node(i, exact, &count);
+  }
+  head = buffer_of[h.head];
+  buffers[static_cast<size_t>(head)].last = static_cast<int>(count);
+  return true;
+}
+
+Planes Plan::planes(int32_t buffer, uint8_t *arena) const {
+  const auto at = static_cast<size_t>(buffer);
+  const Geometry &g = geometry(buffer);
+  return {arena + buffers[at].offset + g.origin,
+          contents[at].low ? static_cast<ptrdiff_t>(g.plane) : 0, g.row, g.stored_channels};
+}
+
+}  // namespace ae

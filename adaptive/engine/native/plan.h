@@ -1,0 +1,67 @@
+// A precision plan made ready to run: steps, what each reads and writes, and where it lies.
+#pragma once
+
+#include "arena.h"
+#include "network.h"
+
+namespace ae {
+
+enum class Action : int8_t {
+  kLoad,    // the image into its buffer
+  kNarrow,  // codes rounded to 4 bits for one layer
+  kNode,    // a node of the graph
+  kFused,   // a convolution and the addition behind it
+};
+
+struct Step {
+  Action action;
+  int8_t bits;  // 0 where the plan has no say
+  Products products;
+  int32_t node;      // the convolution where it is fused
+  int32_t addition;  // node, where it is fused
+  int32_t source, other, target;  // buffers; -1 where there is none
+};
+
+// What a buffer holds: a signal, with or without its low plane.
+struct Content {
+  int32_t signal;
+  bool low;
+  uint8_t border;  // high byte of what surrounds it
+};
+
+class Plan {
+ public:
+  // False with an error set if the bits do not fit the network.
+  bool compile(const Network &network, const uint8_t *bits, int layers, bool exact);
+
+  Planes planes(int32_t buffer, uint8_t *arena) const;
+  const Geometry &geometry(int32_t buffer) const {
+    return network_->geometry[static_cast<size_t>(contents[static_cast<size_t>(buffer)].signal)];
+  }
+
+  Array<Step> steps;
+  Array<Buffer> buffers;
+  Array<Content> contents;
+  Array<int32_t> buffer_of;  // of each signal, -1 where it is never whole
+  int32_t head = -1;         // buffer that answers
+  size_t arena_bytes = 0, live_bytes = 0;
+
+ private:
+  bool read_bits(const uint8_t *bits, int layers);
+  void trace_low_planes();
+  bool lay_out_steps(bool exact);
+  int32_t add_buffer(int32_t signal, bool low, uint8_t border, size_t step);
+  void add_node(uint32_t node, bool exact, size_t *step);
+  bool carried_by(const FileNode &node) const;
+  void require_low(const FileNode &node, bool output_needed);
+
+  const Network *network_ = nullptr;
+  Array<int8_t> node_bits_;
+  Array<uint8_t> carried_, needed_;  // of each signal: low bits are not plain; somebody reads them
+  size_t buffer_count_ = 0;
+};
+
+// Whether a part of a join keeps its codes.
+bool is_same(const FileRescaler &r);
+
+}  // namespace ae

@@ -1,0 +1,289 @@
+"""An artifact packed for the native engine: one aligned, checksummed file to map into memory.
+
+It holds the graph, the constants of each precision, the weights once (two planes of bytes in the
+kernels' layout) and the artifact's manifest. `native/packed.h` says how it lies.
+"""
+
+import zlib
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from adaptive.archive import write_atomically
+from adaptive.arithmetic import Arithmetic
+from adaptive.artifact import Artifact
+from adaptive.engine.layout import (
+    ALIGNMENT,
+    BLOCK,
+    FORMAT,
+    HEADER,
+    MAGIC,
+    NODE,
+    QUAD,
+    REQUANTISER,
+    RESCALER,
+    SIGNAL,
+    SLOTS,
+    Op,
+    as_windows,
+    is_depthwise,
+    pack_dense,
+    pack_depthwise,
+    pad_channels,
+    weight_planes,
+)
+from adaptive.engine.reference import average_requantiser, rescalers
+from adaptive.errors import ArtifactError
+from adaptive.graph import (
+    Add,
+    AvgPool2d,
+    Concat,
+    Conv2d,
+    Flatten,
+    GlobalAvgPool,
+    Linear,
+    MaxPool2d,
+    Node,
+    Signal,
+    Switchable,
+)
+from adaptive.quantise import Requantiser, Rescaler
+from adaptive.shapes import padding_of
+
+PAGE = 4096
+
+Record = NDArray[np.void]
+
+
+def pack(artifact: Artifact) -> bytes:
+    """Return the packed file; equal artifacts give equal bytes.
+
+    Raises
+    ------
+    ArtifactError
+        If no integers express a node, or the artifact's arithmetic is not affine.
+    """
+    if artifact.arithmetic is not Arithmetic.AFFINE:
+        raise ArtifactError(
+            f"artifact {artifact.name}: arithmetic is {artifact.arithmetic.value!r}, "
+            "expected 'affine': the native engine has no other; choose --engine numpy"
+        )
+    return _Packer(artifact).file()
+
+
+def save_packed(artifact: Artifact, path: str | Path) -> int:
+    """Write the packed file whole or not at all; return its size [bytes]."""
+    content = pack(artifact)
+    write_atomically(Path(path), content)
+    return len(content)
+
+
+class _Packer:
+    """Collects records and blobs, then lays them out."""
+
+    def __init__(self, artifact: Artifact) -> None:
+        self._artifact = artifact
+        self._nodes: list[Record] = []
+        self._signals: list[tuple[tuple[int, ...], int]] = []
+        self._inputs: list[int] = []
+        self._names = bytearray()
+        # Blobs lie behind the tables: constants first, then weights.
+        self._small: list[bytes] = []
+        self._large: list[bytes] = []
+        self._index = {"input": 0}
+        self._add_signal(artifact.source)
+        for node in artifact.graph:
+            try:
+                self._add(node)
+            except ValueError as error:
+                raise ArtifactError(f"artifact {artifact.name}: {node.name}: {error}") from error
+
+    def file(self) -> bytes:
+        """Lay the file out."""
+        manifest = self._artifact.manifest_text
+        tables = {
+            "signals": np.array(self._signals, SIGNAL).tobytes(),
+            "inputs": np.array(self._inputs, "<i4").tobytes(),
+            "names": bytes(self._names),
+            "manifest": manifest,
+        }
+        header = np.zeros((), HEADER)
+        nodes = np.array(self._nodes, NODE)
+        header["nodes"] = at = _aligned(HEADER.itemsize)
+        at = _aligned(at + nodes.nbytes)
+        body: list[tuple[int, bytes]] = []
+        for name, content in tables.items():
+            header[name] = at
+            body.append((at, content))
+            at = _aligned(at + len(content))
+        small, at = _place(self._small, at)
+        large, at = _place(self._large, at + -at % PAGE)
+        for field, offsets in (("constants", small), ("fill", small), ("weights", large)):
+            # Until here a node holds the number of its blob, from 1 on.
+            nodes[field] = np.array([0, *offsets], "<u8")[nodes[field].astype(np.int64)]
+        body += [(header["nodes"].item(), nodes.tobytes())]
+        body += zip([*small, *large], [*self._small, *self._large], strict=True)
+        self._describe(header, size=at)
+        file = bytearray(at)
+        for start, content in body:
+            file[start : start + len(content)] = content
+        file[: HEADER.itemsize] = header.tobytes()
+        behind = HEADER.fields["file_bytes"][1]  # type: ignore[index]
+        crc = zlib.crc32(file[behind:]).to_bytes(4, "little")
+        start = HEADER.fields["crc"][1]  # type: ignore[index]
+        file[start : start + 4] = crc
+        return bytes(file)
+
+    def _describe(self, header: Record, *, size: int) -> None:
+        """Fill in what the header says about the file as a whole."""
+        artifact = self._artifact
+        header["magic"], header["format"], header["file_bytes"] = MAGIC, FORMAT, size
+        header["signal_count"], header["node_count"] = len(self._signals), len(self._nodes)
+        header["input_count"], header["layer_count"] = len(self._inputs), len(artifact.layers)
+        header["names_bytes"] = len(self._names)
+        header["manifest_bytes"] = len(artifact.manifest_text)
+        header["head"] = self._index[artifact.heads["leaf"]]
+        header["block"], header["quad"] = BLOCK, QUAD
+        header["bits"] = sum(1 << SLOTS.index(bits) for bits in artifact.bits)
+        header["checksum"] = np.void(bytes.fromhex(artifact.checksum))
+
+    def _add_signal(self, signal: Signal) -> int:
+        """Append a signal; features are channels of one position."""
+        shape = signal.shape if len(signal.shape) == 3 else (1, 1, *signal.shape)
+        self._signals.append((shape, signal.zero))
+        return len(self._signals) - 1
+
+    def _add(self, node: Node) -> None:
+        """Append a node, with a border before a convolution whose padding is not zero."""
+        read = [self._artifact.signals[name] for name in node.inputs]
+        inputs = [self._index[name] for name in node.inputs]
+        if isinstance(node, Conv2d) and node.fill and padding_of(node) != ((0, 0), (0, 0)):
+            inputs = [self._add_border(node, read[0], inputs)]
+        record = self._record(node, read)
+        self._index[node.name] = self._append(
+            record, node.name, inputs, self._artifact.signals[node.name]
+        )
+
+    def _add_border(self, node: Conv2d, source: Signal, inputs: list[int]) -> int:
+        """Append the node that surrounds a signal with the codes of a convolution's `fill`."""
+        (above, below), (left, right) = padding_of(node)
+        height, width, channels = source.shape
+        shape = (above + height + below, left + width + right, channels)
+        record = np.zeros((), NODE)
+        record["op"], record["layer"] = Op.PAD, -1
+        record["padding"] = (above, left, below, right)
+        codes = np.array(node.fill, "<i4")
+        record["fill"] = self._blob(codes.tobytes())
+        record["fill_is_plain"] = bool(np.all(codes % 256 == 0))
+        bordered = Signal(shape, source.scale, source.zero)
+        return self._append(record, f"{node.name}/pad", inputs, bordered)
+
+    def _append(self, record: Record, name: str, inputs: Sequence[int], output: Signal) -> int:
+        """Append a record under its name; return the signal it writes."""
+        text = name.encode("ascii")
+        record["name"], record["name_bytes"] = len(self._names), len(text)
+        self._names += text + b"\0"
+        record["first_input"], record["input_count"] = len(self._inputs), len(inputs)
+        self._inputs += inputs
+        record["output"] = self._add_signal(output)
+        self._nodes.append(record)
+        return int(record["output"])
+
+    def _record(self, node: Node, read: list[Signal]) -> Record:
+        """Fill in what a node says about itself."""
+        record = np.zeros((), NODE)
+        record["layer"], record["groups"] = -1, 1
+        record["kernel"] = record["stride"] = (1, 1)
+        match node:
+            case Conv2d() | Linear():
+                self._fill_layer(record, node, read[0])
+            case MaxPool2d():
+                record["op"] = Op.MAX_POOL
+                _fill_window(record, node)
+            case AvgPool2d():
+                record["op"] = Op.AVERAGE
+                record["kernel"], record["stride"] = node.kernel, node.stride
+                record["constants"][0] = self._requantiser(average_requantiser(node, read[0]), None)
+            case GlobalAvgPool():
+                record["op"], record["kernel"] = Op.AVERAGE, read[0].shape[:2]
+                record["constants"][0] = self._requantiser(average_requantiser(node, read[0]), None)
+            case Add() | Concat():
+                record["op"] = Op.ADD if isinstance(node, Add) else Op.CONCAT
+                record["relu"] = node.relu
+                record["constants"][0] = self._rescalers(rescalers(node, read))
+            case Flatten():
+                record["op"] = Op.FLATTEN
+        return record
+
+    def _fill_layer(self, record: Record, node: Switchable, source: Signal) -> None:
+        """Fill in a layer: its window, constants and weights."""
+        depthwise = is_depthwise(node, source.shape[-1])
+        record["op"] = Op.DEPTHWISE if depthwise else Op.CONVOLUTION
+        record["relu"] = node.relu
+        record["layer"] = self._artifact.layers.index(node.name)
+        groups = 1
+        if isinstance(node, Conv2d):
+            record["groups"] = groups = node.groups
+            _fill_window(record, node)
+        tensors = self._artifact.tensors[node.name]
+        for bits, requantiser in tensors.requantisers.items():
+            slot = SLOTS.index(bits)
+            # A depthwise layer's channels are padded together, those of groups apart.
+            padded = self._requantiser(requantiser, 1 if depthwise else groups)
+            record["constants"][slot] = padded
+        for slot, plane in enumerate(weight_planes(tensors.weight, self._artifact.bits)):
+            windows = as_windows(plane, node)
+            packed = pack_depthwise(windows) if depthwise else pack_dense(windows, groups)
+            self._large.append(packed.tobytes())
+            record["weights"][slot] = len(self._large)
+
+    def _blob(self, content: bytes) -> int:
+        """Keep a small blob; return its number."""
+        self._small.append(content)
+        return len(self._small)
+
+    def _requantiser(self, requantiser: Requantiser, groups: int | None) -> int:
+        """Keep the constants of a requantiser, padded in each of so many groups, or not at all."""
+        head = np.array((int(requantiser.bits), requantiser.zero), REQUANTISER).tobytes()
+        fields = ((requantiser.bias, "<i8", 0), (requantiser.multiplier, "<i4", 2**30),
+                  (requantiser.pre_shift, "<i4", 0), (requantiser.shift, "<i4", 1))  # fmt: skip
+        parts = [
+            (pad_channels(values.astype(np.int64), groups, filler) if groups else values)
+            .astype(dtype)
+            .tobytes()
+            for values, dtype, filler in fields
+        ]
+        return self._blob(head + b"".join(parts))
+
+    def _rescalers(self, parts: Sequence[Rescaler]) -> int:
+        """Keep the constants of a sum or of each part of a join."""
+        records = np.zeros(len(parts), RESCALER)
+        for record, part in zip(records, parts, strict=True):
+            count = len(part.multipliers)
+            record["multiplier"][:count], record["zero_in"][:count] = part.multipliers, part.zeros
+            record["shift"], record["zero"], record["relu"] = part.shift, part.zero, part.relu
+        return self._blob(records.tobytes())
+
+
+def _fill_window(record: Record, node: Conv2d | MaxPool2d) -> None:
+    """Fill in kernel, stride and the padding that a border has not supplied."""
+    (above, below), (left, right) = padding_of(node)
+    record["kernel"], record["stride"] = node.kernel, node.stride
+    if not (isinstance(node, Conv2d) and node.fill):
+        record["padding"] = (above, left, below, right)
+
+
+def _aligned(size: int) -> int:
+    """Round up to the next place a blob may begin."""
+    return size + -size % ALIGNMENT
+
+
+def _place(blobs: list[bytes], at: int) -> tuple[list[int], int]:
+    """Lay blobs one behind the other; return where each begins and where the last ends."""
+    offsets = []
+    for blob in blobs:
+        offsets.append(at)
+        at = _aligned(at + len(blob))
+    return offsets, at

@@ -1,0 +1,54 @@
+"""What every engine offers, and how one is chosen by its name."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Literal, Protocol
+
+from adaptive.artifact import Artifact
+from adaptive.engine.answer import Codes, Floats, Pixels
+from adaptive.engine.library import is_built
+from adaptive.engine.native import NativeEngine
+from adaptive.engine.reference import ReferenceEngine
+from adaptive.errors import EngineError
+from adaptive.precision import Effort
+
+EngineName = Literal["numpy", "native"]
+ENGINE_NAMES: tuple[EngineName, ...] = ("numpy", "native")
+
+
+class Engine(Protocol):
+    """Runs one artifact at any effort it carries; all engines answer bit for bit the same."""
+
+    artifact: Artifact
+
+    def run(self, images: Pixels, effort: Effort) -> Codes:
+        """Return the output codes of each image, shape (N, classes)."""
+
+    def run_all(self, images: Pixels, efforts: Iterable[Effort]) -> Iterator[tuple[Effort, Codes]]:
+        """Run several efforts on the same images, yielding `(effort, codes)` in their order."""
+
+    def probabilities(self, images: Pixels, effort: Effort) -> Floats:
+        """Return the probability of each leaf, shape (N, classes)."""
+
+
+def default_engine() -> EngineName:
+    """Return "native" where the native engine was built, else "numpy"."""
+    return "native" if is_built() else "numpy"
+
+
+def make_engine(
+    name: EngineName, artifact: Artifact, *, threads: int = 1, cores: Sequence[int] = ()
+) -> Engine:
+    """Make the engine of this name, and no other.
+
+    Raises
+    ------
+    EngineError
+        If there is no such engine, or the native one is not built.
+    ArtifactError
+        If the engine cannot run the artifact.
+    """
+    if name == "native":
+        return NativeEngine(artifact, threads=threads, cores=cores)
+    if name == "numpy":
+        return ReferenceEngine(artifact)
+    raise EngineError(f"engine is {name!r}, expected one of {', '.join(ENGINE_NAMES)}")
