@@ -7,8 +7,10 @@ from adaptive.governor.alert import Alert
 from adaptive.governor.budget import Budget
 from adaptive.governor.kernel_tables import Ladder, ladder_of, power_actor
 from adaptive.governor.look_ahead import LookAhead
+from adaptive.governor.objective import Objective
 from adaptive.governor.ondemand import Ondemand
 from adaptive.governor.power_allocator import PowerAllocator, sustainable_mw
+from adaptive.governor.predictive import Predictive
 from adaptive.governor.proactive import Proactive
 from adaptive.governor.protocol import Governor
 from adaptive.governor.reactive import Reactive
@@ -37,6 +39,7 @@ GOVERNORS = (
     "tvfs",
     "alert",
     "budget",
+    "predictive",
 )
 STEP_WISE_HYSTERESIS_K = 10.0  # the Odroid-XU4's passive trips, Linux device tree
 REACTIVE_HYSTERESIS_K = 2.0  # two steps of the coarsest bundled zone
@@ -50,6 +53,8 @@ def make_governor(
     scenario: Scenario,
     trip_degc: float | None = None,
     like: OperatingPoint | None = None,
+    objective: Objective | None = None,
+    preview: Callable[[float], float] | None = None,
 ) -> Governor:
     """Build one of the bundled policies, with the safety guard around it.
 
@@ -69,6 +74,10 @@ def make_governor(
     like
         The point whose effort, cluster and duty the policies blind to precision run at every
         frequency; the fastest by default (all layers at 8 bits on the fastest cluster).
+    objective
+        What `predictive` is to aim at; right answers within the deadline by default.
+    preview
+        Demand as a function of time, where `predictive` is to know it in advance [Hz].
     """
     setup = _Setup(
         plant=plant,
@@ -76,6 +85,8 @@ def make_governor(
         scenario=scenario,
         trip_degc=scenario.cap_degc if trip_degc is None else trip_degc,
         like=fastest(points) if like is None else like,
+        objective=_right_answers(points, scenario) if objective is None else objective,
+        preview=preview,
     )
     return SafetyGuard(
         _MAKERS[name](setup),
@@ -94,10 +105,17 @@ class _Setup:
     scenario: Scenario
     trip_degc: float
     like: OperatingPoint
+    objective: Objective
+    preview: Callable[[float], float] | None
 
     @property
     def ladder(self) -> Ladder:
         return ladder_of(self.points, self.like)
+
+
+def _right_answers(points: OperatingPointTable, scenario: Scenario) -> Objective:
+    """Count every right answer alike."""
+    return Objective(dict.fromkeys((p.level for p in points), 1.0), deadline_s=scenario.deadline_s)
 
 
 def _static_safe(s: _Setup) -> Governor:
@@ -122,6 +140,18 @@ def _look_ahead(s: _Setup) -> Governor:
         ambient_degc=s.scenario.ambient_degc,
         cap_degc=s.trip_degc,
         period_s=s.scenario.period_s,
+    )
+
+
+def _predictive(s: _Setup) -> Governor:
+    return Predictive(
+        s.points.points,
+        s.plant,
+        objective=s.objective,
+        ambient_degc=s.scenario.ambient_degc,
+        cap_degc=s.trip_degc,
+        period_s=s.scenario.period_s,
+        preview=s.preview,
     )
 
 
@@ -201,6 +231,7 @@ _MAKERS: dict[str, Callable[[_Setup], Governor]] = {
     "static-safe": _static_safe,
     "step-wise": _step_wise,
     "look-ahead": _look_ahead,
+    "predictive": _predictive,
     "ondemand": lambda s: Ondemand(s.ladder),
     "ondemand-step-wise": lambda s: _under_step_wise(Ondemand(s.ladder), _step_wise(s)),
     "schedutil": lambda s: Schedutil(s.ladder),
