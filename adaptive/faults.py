@@ -118,7 +118,9 @@ class FaultLog:
     @property
     def active(self) -> tuple[tuple[Fault, str, str], ...]:
         """Every active fault with its subject and detail."""
-        return tuple((fault, subject, text) for (fault, subject), text in self._active.items())
+        # A list of the items is made in one step: other threads may look while we write.
+        active = list(self._active.items())
+        return tuple((fault, subject, text) for (fault, subject), text in active)
 
     @property
     def counts(self) -> dict[tuple[Fault, str], int]:

@@ -1,7 +1,11 @@
 """Time on a board: never the wall's, which jumps."""
 
 import time
+from selectors import BaseSelector, SelectorKey
+from threading import Event
 from typing import Protocol
+
+Events = list[tuple[SelectorKey, int]]
 
 
 class Clock(Protocol):
@@ -15,8 +19,12 @@ class Clock(Protocol):
         """Return the time since boot that the machine was awake [s]."""
         ...
 
-    def sleep(self, time_s: float) -> None:
-        """Wait for a time [s]."""
+    def wait(self, selector: BaseSelector, time_s: float) -> Events:
+        """Wait for something to come in, no longer than a time [s]."""
+        ...
+
+    def wait_for(self, done: Event, time_s: float) -> bool:
+        """Wait for an event, no longer than a time [s]; return whether it came."""
         ...
 
 
@@ -31,7 +39,10 @@ class SystemClock:
         """Return CLOCK_MONOTONIC [s]."""
         return time.monotonic()
 
-    def sleep(self, time_s: float) -> None:
-        """Wait for a time [s]."""
-        if time_s > 0.0:
-            time.sleep(time_s)
+    def wait(self, selector: BaseSelector, time_s: float) -> Events:
+        """Wait in `select`."""
+        return selector.select(time_s)
+
+    def wait_for(self, done: Event, time_s: float) -> bool:
+        """Wait for the event itself."""
+        return done.wait(time_s)

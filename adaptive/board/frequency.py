@@ -81,6 +81,8 @@ class FrequencyControl:
 
     def check(self, now_s: float) -> float | None:
         """Look for what others did; return the highest frequency they allow, None for any [Hz]."""
+        if self._files["scaling_governor"].moved():
+            self._close()
         try:
             governor, most_khz = (
                 self._files["scaling_governor"].read(),
@@ -99,8 +101,7 @@ class FrequencyControl:
     def forget(self) -> None:
         """Take nothing written before as still in effect, after a suspend or a new enumeration."""
         self._intent_khz = None
-        for attribute in self._files.values():
-            attribute.close()
+        self._close()
 
     def give_back(self, settings: PolicySettings, now_s: float) -> bool:
         """Put the original settings back; leave those of a rival. Return whether it is done."""
@@ -117,6 +118,10 @@ class FrequencyControl:
         self.forget()
         self._yield_s = _YIELD_S
         return True
+
+    def _close(self) -> None:
+        for attribute in self._files.values():
+            attribute.close()
 
     def _set(self, khz: int) -> None:
         path = self.policy.path

@@ -6,23 +6,17 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import Self
 
+from adaptive.board.borrowed import BorrowedSettings, Taken
 from adaptive.board.clock import Clock
 from adaptive.board.firmware import FirmwareFlags
 from adaptive.board.frequency import FrequencyControl
 from adaptive.board.match import MatchedBoard
 from adaptive.board.policies import find_policies
 from adaptive.board.readings import Believable, Trust
-from adaptive.board.restore import (
-    Write,
-    make_safe,
-    put_all_back,
-    read_settings,
-    write_attribute,
-)
+from adaptive.board.restore import Write, write_attribute
 from adaptive.board.roots import Roots
 from adaptive.board.sensors import BoardSensors, Sensed
-from adaptive.board.snapshot import OnExit, PolicySettings, Snapshot, SnapshotFile
-from adaptive.errors import PlatformError
+from adaptive.board.snapshot import OnExit, SnapshotFile
 from adaptive.faults import Fault, FaultLog
 from adaptive.operating_point import OperatingPoint
 from adaptive.plant import Plant
@@ -30,7 +24,6 @@ from adaptive.platform import Observation
 from adaptive.work import Work
 
 _SUSPENDED_S = 0.5  # a longer sleep of the machine makes everything known before void
-_RETRY_S = 60.0  # before a snapshot that could not be written is tried again
 _LOOK_S = 1.0  # how often a policy that is unplugged is looked for
 
 
@@ -125,7 +118,7 @@ class LinuxPlatform:
     ) -> None:
         self._plant, self._roots, self._manners = plant, roots, manners
         self._application, self._clock, self._faults = application, clock, faults
-        self._snapshot, self._write = snapshot, write
+        self._write = write
         self._sensors = BoardSensors(
             matched, roots, names=zone_names, clock=clock, faults=faults, bounds=bounds
         )
@@ -133,8 +126,15 @@ class LinuxPlatform:
             island: FrequencyControl(policy, faults, write=write)
             for island, policy in matched.policies.items()
         }
-        self._taken: tuple[PolicySettings, ...] | None = None
-        self._try_again_s = -math.inf
+        self._borrowed = BorrowedSettings(
+            self._controls.values,
+            roots,
+            snapshot=snapshot,
+            on_exit=manners.on_exit,
+            clock=clock,
+            faults=faults,
+            write=write,
+        )
         self._looked_s = -math.inf
         self._asleep_s: float | None = None
         self._slipped_s = 0.0
@@ -147,13 +147,8 @@ class LinuxPlatform:
 
     def __enter__(self) -> Self:
         """Put back what an earlier run that died left behind."""
-        left = self._snapshot.load()
-        if left is not None and self._manners.writes:
-            if refused := put_all_back(left.policies, write=self._write):
-                names = ", ".join(settings.path for settings in refused)
-                self._faults.met(Fault.WRITE_DENIED, detail=f"left by an earlier run: {names}")
-            else:
-                self._snapshot.discard()
+        if self._manners.writes and self._borrowed.taken is None:
+            self._borrowed.clean_up()
         return self
 
     def __exit__(
@@ -164,16 +159,16 @@ class LinuxPlatform:
     ) -> None:
         self._sensors.close()
         if not self._handing_over:
-            self._leave()
+            self._borrowed.settle()
 
-    def hand_over(self) -> tuple[PolicySettings, ...] | None:
+    def hand_over(self) -> Taken:
         """Leave settings as they are for the platform that takes over; return the originals."""
         self._handing_over = True
-        return self._taken
+        return self._borrowed.taken
 
-    def take_over(self, taken: tuple[PolicySettings, ...] | None) -> None:
+    def take_over(self, taken: Taken) -> None:
         """Go on from where another platform left off."""
-        self._taken = taken
+        self._borrowed.taken = taken
 
     def observe(self) -> Observation:
         """Read every sensor, look for what others did, and ask the application."""
@@ -205,13 +200,13 @@ class LinuxPlatform:
         """Set the clocks of a point and tell the application, or release the machine."""
         self._point = point
         if self._application.is_governed() and self._manners.writes:
-            if self._taken is not None or self._take():
+            if self._borrowed.take():
                 now_s = self._clock.now_s()
                 for island, opp in point.islands.items():
                     if island in self._controls:
                         self._controls[island].hold(opp.frequency_hz, now_s)
-        elif self._taken is not None:
-            self._release()
+        else:
+            self._borrowed.give_back()
         self._application.publish(point)
 
     def wait_until(self, time_s: float) -> None:
@@ -233,7 +228,7 @@ class LinuxPlatform:
         islands = {cluster.island for cluster in self._plant.clusters}
         return (
             self._manners.writes
-            and now_s >= self._try_again_s
+            and self._borrowed.may_take
             and islands <= set(self._controls)
             and all(control.obeys(now_s) for control in self._controls.values())
         )
@@ -246,58 +241,12 @@ class LinuxPlatform:
     @property
     def is_holding(self) -> bool:
         """Whether settings are changed now."""
-        return self._taken is not None
+        return self._borrowed.taken is not None
 
     @property
     def intents_hz(self) -> dict[str, float | None]:
         """The frequency each island is held at, None where it is left alone [Hz]."""
         return {island: control.intent_hz for island, control in self._controls.items()}
-
-    def _take(self) -> bool:
-        """Keep the original settings; return whether they are safe."""
-        now_s = self._clock.now_s()
-        if now_s < self._try_again_s or not self._controls:
-            return False
-        try:
-            settings = tuple(
-                read_settings(control.policy, self._roots) for control in self._controls.values()
-            )
-            boot = self._snapshot.boot()
-            self._snapshot.save(
-                Snapshot(boot=boot, on_exit=self._manners.on_exit, policies=settings)
-            )
-        except PlatformError as error:
-            self._try_again_s = now_s + _RETRY_S
-            self._faults.met(Fault.NO_DISK, detail=str(error))
-            return False
-        self._faults.over(Fault.NO_DISK)
-        self._taken = settings
-        return True
-
-    def _release(self) -> None:
-        """Put the original settings back; what refuses is tried again next period."""
-        now_s = self._clock.now_s()
-        by_path = {settings.path: settings for settings in self._taken or ()}
-        done = [
-            control.give_back(by_path[str(control.policy.path)], now_s)
-            for control in self._controls.values()
-            if str(control.policy.path) in by_path
-        ]
-        if all(done):
-            self._snapshot.discard()
-            self._taken = None
-
-    def _leave(self) -> None:
-        if self._taken is None or self._manners.on_exit == "hold":
-            return
-        if self._manners.on_exit == "restore":
-            self._release()
-            return
-        for settings in self._taken:
-            try:
-                make_safe(settings, write=self._write)
-            except PlatformError as error:
-                self._faults.met(Fault.WRITE_DENIED, settings.path, detail=str(error))
 
     def _notice_suspend(self) -> None:
         asleep_s = self._clock.now_s() - self._clock.awake_s()
@@ -336,8 +285,8 @@ class LinuxPlatform:
             old = control.policy
             for policy in found:
                 if policy.path != old.path and set(policy.cpus) & set(old.cpus):
-                    if self._taken is not None:
-                        self._release()  # the new one's settings are to be kept before any write
+                    # The new one's settings are to be kept before any write.
+                    self._borrowed.give_back()
                     self._faults.over(Fault.POLICY_OFFLINE, old.name)
                     self._controls[island] = FrequencyControl(
                         policy, self._faults, write=self._write

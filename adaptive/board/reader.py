@@ -60,7 +60,7 @@ class Reader:
         wanted = [name for name in self._sensors if name not in answers]
         worker = self._shared
         worker.ask([(name, self._sensors[name]) for name in wanted])
-        if not worker.done.wait(timeout_s):
+        if not self._clock.wait_for(worker.done, timeout_s):
             self._leave(worker)
         missing = Late(self._clock.awake_s() - worker.began_s)
         answers |= {name: worker.answers.get(name, missing) for name in wanted}

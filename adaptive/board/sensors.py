@@ -210,15 +210,17 @@ class BoardSensors:
             if not gone and not any(self._files[key].moved() for key in keys):
                 continue
             try:
-                found = match_zone(self._roots, self._names.get(zone, zone))
+                paths = [z.path for z in match_zone(self._roots, self._names.get(zone, zone))]
             except PlatformError:
-                continue
-            for key, sensor in zip(keys, found, strict=False):
-                if sensor.path != self._files[key].path or self._files[key].moved():
+                paths = []
+            for number, key in enumerate(keys):
+                path = paths[number] if number < len(paths) else self._files[key].path
+                if path != self._files[key].path or self._files[key].moved():
                     # The old descriptor is left to the collector: a thread may be inside a read.
-                    self._files[key] = Attribute(sensor.path)
+                    self._files[key] = Attribute(path)
                     self._reader.replace(key, self._files[key].read)
-                    self._faults.once(Fault.ZONE_MOVED, zone, detail=str(sensor.path))
+                    if paths:
+                        self._faults.once(Fault.ZONE_MOVED, zone, detail=str(path))
 
     def _power(self, answer: Outcome | Late | None) -> float | None:
         if isinstance(answer, float) and 0.0 <= answer < 1e4:

@@ -1,9 +1,13 @@
 """A plain folder that looks like a board's /sys and /proc, and behaves as its kernel would."""
 
-from collections.abc import Mapping
+import os
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from selectors import BaseSelector
+from threading import Event
 
+from adaptive.board.clock import Events
 from adaptive.board.roots import Roots
 
 KHZ = (500_000, 1_000_000, 1_500_000, 2_000_000)  # the two-node board's OPPs
@@ -11,8 +15,16 @@ KHZ = (500_000, 1_000_000, 1_500_000, 2_000_000)  # the two-node board's OPPs
 
 def write(path: Path, text: str | int) -> None:
     """Write a file as the kernel shows one, in place: descriptors that are open stay good."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(f"{text}\n", encoding="ascii")
+    content = f"{text}\n".encode("ascii")
+    if not path.parent.exists():
+        path.parent.mkdir(parents=True)
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT, 0o644)
+    try:
+        # Cutting a file to nothing first makes some file systems wait for the disk.
+        os.pwrite(descriptor, content, 0)
+        os.ftruncate(descriptor, len(content))
+    finally:
+        os.close(descriptor)
 
 
 @dataclass
@@ -157,11 +169,13 @@ class FakeBoard:
 
 
 class FakeClock:
-    """Time that passes when it is told to."""
+    """Time that passes at once; `on_pass` is told how much."""
 
-    def __init__(self) -> None:
+    def __init__(self, on_pass: Callable[[float], None] = lambda _time_s: None) -> None:
         self.time_s = 100.0
         self.asleep_s = 0.0
+        self.on_pass = on_pass
+        self.patience_s = 20.0  # real time given to reads: a busy machine is not a slow sensor
 
     def now_s(self) -> float:
         return self.time_s + self.asleep_s
@@ -169,8 +183,15 @@ class FakeClock:
     def awake_s(self) -> float:
         return self.time_s
 
-    def sleep(self, time_s: float) -> None:
-        self.time_s += max(time_s, 0.0)
+    def wait(self, selector: BaseSelector, time_s: float) -> Events:
+        events = selector.select(0)
+        if not events:
+            self.time_s += time_s
+            self.on_pass(time_s)
+        return events
+
+    def wait_for(self, done: Event, time_s: float) -> bool:
+        return done.wait(self.patience_s)
 
 
 def open_descriptors() -> int:

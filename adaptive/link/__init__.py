@@ -1,0 +1,1 @@
+"""What the daemon and its applications share: the plan, its page in memory, the messages."""

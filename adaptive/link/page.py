@@ -1,0 +1,195 @@
+"""One page of memory in which applications read the current plan without asking anybody.
+
+Plan and heat each have two slots with a CRC and an index that says which is current. The writer
+fills the other slot, then turns the index; so a reader that is overtaken twice within one read
+sees a wrong CRC, tries again, and keeps its last good plan. `c/adaptived.h` describes the same
+bytes in C; all numbers are little-endian.
+"""
+
+import math
+import mmap
+import os
+import struct
+import zlib
+from pathlib import Path
+
+from adaptive.link.plan import Heat, Plan
+
+SIZE = 4096
+MAGIC = b"ADAPTPG1"
+VERSION = 1
+LARGEST_PLAN = 1024
+"""Layers that a page has room for."""
+
+_HEADER = struct.Struct("<8sII")  # magic, version, size
+_INDEX = struct.Struct("<I")
+_PLAN_INDEX, _HEAT_INDEX = 16, 20
+_HEAT_SLOTS = (64, 128)
+_PLAN_SLOTS = (256, 2048)
+_CRC = struct.Struct("<I")
+_HEAT = struct.Struct("<I4dI")  # pad, time, hottest, cap, headroom, safe
+_PLAN = struct.Struct("<IdddddQII96s32s32s")
+# sequence, time, duty, frequency, width, latency, cpus, layers, pad, point, level, head
+_SEQUENCE_AT = _CRC.size
+_TRIES = 4
+
+
+class PageWriter:
+    """Creates the page, and publishes plans and heat in it.
+
+    Parameters
+    ----------
+    path
+        The file; in a folder that lives in memory.
+    mode
+        Who may read it.
+
+    Raises
+    ------
+    OSError
+        If it cannot be made.
+    """
+
+    def __init__(self, path: Path, *, mode: int = 0o644) -> None:
+        self.path = path
+        path.parent.mkdir(parents=True, exist_ok=True)
+        # A new file each time: readers of an earlier daemon keep theirs, and see that it is stale.
+        path.unlink(missing_ok=True)
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode)
+        try:
+            os.fchmod(descriptor, mode)
+            os.ftruncate(descriptor, SIZE)
+            self._page = mmap.mmap(descriptor, SIZE)
+        finally:
+            os.close(descriptor)
+        self._turn = {_PLAN_INDEX: 0, _HEAT_INDEX: 0}
+        self.write_heat(Heat(0.0, math.nan, math.nan, 0.0, safe=True))
+        _HEADER.pack_into(self._page, 0, MAGIC, VERSION, SIZE)
+
+    def write_plan(self, plan: Plan, time_s: float) -> None:
+        """Publish a plan; ValueError if it has too many layers."""
+        if len(plan.bits) > LARGEST_PLAN:
+            raise ValueError(f"plan has {len(plan.bits)} layers, expected at most {LARGEST_PLAN}")
+        mask = sum(1 << cpu for cpu in plan.cpus if cpu < 64)
+        names = (_cut(plan.point, 96), _cut(plan.level, 32), _cut(plan.head, 32))
+        body = _PLAN.pack(
+            plan.sequence, time_s, plan.duty, plan.frequency_hz, plan.width, plan.latency_s,
+            mask, len(plan.bits), 0, *names,
+        )  # fmt: skip
+        self._publish(_PLAN_INDEX, _PLAN_SLOTS, body + bytes(plan.bits))
+
+    def write_heat(self, heat: Heat) -> None:
+        """Publish how hot the board is."""
+        body = _HEAT.pack(
+            0, heat.time_s, heat.hottest_degc, heat.cap_degc, heat.headroom, heat.safe
+        )
+        self._publish(_HEAT_INDEX, _HEAT_SLOTS, body)
+
+    def close(self) -> None:
+        """Unmap the page and remove its file."""
+        self._page.close()
+        self.path.unlink(missing_ok=True)
+
+    def _publish(self, index: int, slots: tuple[int, int], body: bytes) -> None:
+        turn = 1 - self._turn[index]
+        start = slots[turn]
+        self._page[start : start + _CRC.size + len(body)] = _CRC.pack(zlib.crc32(body)) + body
+        _INDEX.pack_into(self._page, index, turn)
+        self._turn[index] = turn
+
+
+class PageReader:
+    """Reads a page; each read costs microseconds and no system call.
+
+    Parameters
+    ----------
+    path
+        The file.
+
+    Raises
+    ------
+    OSError
+        If it cannot be opened.
+    ValueError
+        If it is no such page.
+    """
+
+    def __init__(self, path: Path) -> None:
+        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        try:
+            self._page = mmap.mmap(descriptor, SIZE, prot=mmap.PROT_READ)
+        finally:
+            os.close(descriptor)
+        magic, version, size = _HEADER.unpack_from(self._page, 0)
+        if (magic, version, size) != (MAGIC, VERSION, SIZE):
+            self._page.close()
+            raise ValueError(f"{path}: is no page of version {VERSION}, found {magic!r} {version}")
+        self._plan: Plan | None = None
+        self._heat: Heat | None = None
+        self.torn = 0
+
+    def plan(self) -> Plan | None:
+        """Return the current plan, the last good one while it is torn, None before there is any."""
+        page = self._page
+        slot = _PLAN_SLOTS[page[_PLAN_INDEX] & 1]
+        known = self._plan
+        if known is not None and _INDEX.unpack_from(page, slot + _SEQUENCE_AT)[0] == known.sequence:
+            return known
+        for _ in range(_TRIES):
+            plan = self._decode(_PLAN_SLOTS[page[_PLAN_INDEX] & 1])
+            if plan is not None:
+                self._plan = plan
+                return plan
+            self.torn += 1
+        return known
+
+    def heat(self) -> Heat | None:
+        """Return how hot the board is; as `plan` while torn."""
+        for _ in range(_TRIES):
+            start = _HEAT_SLOTS[self._page[_HEAT_INDEX] & 1]
+            content = self._page[start : start + _CRC.size + _HEAT.size]
+            body = content[_CRC.size :]
+            if _CRC.unpack_from(content)[0] == zlib.crc32(body):
+                _, time_s, hottest, cap, share, safe = _HEAT.unpack(body)
+                self._heat = Heat(time_s, hottest, cap, share, safe=bool(safe))
+                return self._heat
+            self.torn += 1
+        return self._heat
+
+    def close(self) -> None:
+        """Unmap the page."""
+        self._page.close()
+
+    def _decode(self, start: int) -> Plan | None:
+        head = self._page[start : start + _CRC.size + _PLAN.size]
+        (sequence, _, duty, frequency_hz, width, latency_s, mask, layers, _, point, level, name) = (
+            _PLAN.unpack_from(head, _CRC.size)
+        )
+        if layers > LARGEST_PLAN:
+            return None
+        end = start + _CRC.size + _PLAN.size
+        bits = self._page[end : end + layers]
+        body = head[_CRC.size :] + bits
+        if not sequence or _CRC.unpack_from(head)[0] != zlib.crc32(body):
+            return None
+        return Plan(
+            sequence=sequence,
+            point=_text(point),
+            level=_text(level),
+            head=_text(name),
+            bits=tuple(bits),
+            width=width,
+            cpus=tuple(cpu for cpu in range(64) if mask >> cpu & 1),
+            frequency_hz=frequency_hz,
+            duty=duty,
+            latency_s=latency_s,
+        )
+
+
+def _cut(text: str, size: int) -> bytes:
+    """Encode a name, cut so that a C string's end still fits."""
+    return text.encode()[: size - 1].decode(errors="ignore").encode()
+
+
+def _text(field: bytes) -> str:
+    return field.split(b"\0", 1)[0].decode(errors="replace")
