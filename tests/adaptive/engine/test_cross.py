@@ -1,0 +1,119 @@
+"""Kernels of other machines answer bit for bit as the reference, under an emulator."""
+
+import os
+import subprocess
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+import pytest
+from cross import AARCH64, ARMV7, PACKAGES, Target, build
+from engine_cases import collect, record, records
+from layers import Case, branches, convolutions, linears
+
+from adaptive.artifact import Artifact, artifact_names, load_artifact
+from adaptive.precision import Bits, Effort, PrecisionPlan, random_plans
+
+pytestmark = pytest.mark.cross
+
+# What each kind of core must choose: the dot product came with A55 and A76.
+CORES = [
+    (AARCH64, "cortex-a53", "neon"),
+    (AARCH64, "cortex-a72", "neon"),
+    (AARCH64, "cortex-a76", "neondot"),
+    (AARCH64, "max", "neondot"),
+    (ARMV7, "cortex-a7", "armv7neon"),
+]
+
+
+@cache
+def programs(target: Target, folder: Path) -> Path:
+    """Build for a target once a session."""
+    return build(folder, *target.options)
+
+
+@pytest.fixture(params=CORES, ids=lambda core: core[1])
+def core(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> tuple[list[str], str]:
+    """Return the command that checks cases on a core, and the kernel set it must run."""
+    target, cpu, isa = request.param
+    if target.missing:
+        pytest.skip(f"not installed: {target.missing}; on Debian or Ubuntu: {PACKAGES}")
+    folder = programs(target, tmp_path_factory.getbasetemp() / f"cross-{target.name}")
+    return target.command(folder / "check_cases", cpu=cpu), isa
+
+
+def run(command: list[str], isa: str, content: bytes, path: Path, *, threads: int = 1) -> None:
+    """Check a file of cases; fail with what the program said."""
+    path.write_bytes(content)
+    environment = {k: v for k, v in os.environ.items() if k != "ADAPTIVE_ISA"}
+    done = subprocess.run(
+        [*command, str(path), str(threads)],
+        capture_output=True,
+        text=True,
+        check=False,
+        env=environment,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert done.stdout.startswith(f"{isa}: ")
+    assert done.stdout.endswith(" 0 differ\n")
+
+
+@cache
+def layer_cases(count: int) -> bytes:
+    """Return single layers of every kind, of random shapes."""
+    strategies = {
+        convolutions(): count,
+        convolutions(grouped=True): count,
+        convolutions(most=300): count // 5,
+        convolutions(bits=(Bits.INT16, Bits.INT8, Bits.INT4)): count // 2,
+        linears(): count // 2,
+        branches(): count,
+    }
+    return b"".join(records(collect(strategy, n)) for strategy, n in strategies.items())
+
+
+@cache
+def network_case(name: str, images: int) -> bytes:
+    """Return a whole network on random images at five plans."""
+    artifact = load_artifact(name)
+    return record(Case(artifact, pictures(artifact, images)), *efforts(artifact))
+
+
+def pictures(artifact: Artifact, count: int) -> np.ndarray:
+    rng = np.random.default_rng(5)
+    return rng.integers(0, 256, (count, *artifact.source.shape), dtype=np.uint8)
+
+
+def efforts(artifact: Artifact) -> list[Effort]:
+    plans = [PrecisionPlan.uniform(artifact.layers, bits) for bits in (Bits.INT16, Bits.INT8)]
+    return [Effort(plan) for plan in (*plans, *random_plans(artifact.layers, 3, seed=2))]
+
+
+def test_layers_equal_the_reference(core: tuple[list[str], str], tmp_path: Path) -> None:
+    run(*core, layer_cases(20), tmp_path / "cases", threads=2)
+
+
+def test_resnet8_equals_the_reference(core: tuple[list[str], str], tmp_path: Path) -> None:
+    run(*core, network_case("resnet8_cifar10", 5), tmp_path / "cases")
+
+
+def test_a_wrong_code_is_noticed(core: tuple[list[str], str], tmp_path: Path) -> None:
+    content = bytearray(record(collect(linears(most=8), 1)[0]))
+    content[-64] ^= 1
+    with pytest.raises(AssertionError, match="differ"):
+        run(*core, bytes(content), tmp_path / "cases")
+
+
+@pytest.mark.heavy
+def test_many_layers_equal_the_reference(core: tuple[list[str], str], tmp_path: Path) -> None:
+    run(*core, layer_cases(300), tmp_path / "cases", threads=2)
+
+
+@pytest.mark.heavy
+@pytest.mark.parametrize("name", sorted({*artifact_names()} - {"resnet8_cifar10"}))
+def test_every_bundled_network_equals_the_reference(
+    name: str, core: tuple[list[str], str], tmp_path: Path
+) -> None:
+    run(*core, network_case(name, 5), tmp_path / "cases")
