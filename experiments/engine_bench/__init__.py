@@ -1,0 +1,1 @@
+"""Latency of the native engine beside the runtimes people use, in one interleaved run."""

@@ -1,0 +1,1 @@
+"""Runtimes to compare with: each module runs in a virtual environment of its own."""
