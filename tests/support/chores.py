@@ -27,3 +27,11 @@ def dying_once(marker: Path, item: int) -> int:
 def dying_always(shared: Any, item: int) -> int:
     os.kill(os.getpid(), signal.SIGKILL)
     return item
+
+
+def process_of(shared: Any, item: int) -> int:
+    return os.getpid()
+
+
+def object_of_its_own() -> list[int]:
+    return [1, 2, 3]

@@ -2,7 +2,7 @@
 
 import argparse
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 
 from adaptive.errors import ConfigError
 from adaptive.search.executors.processes import ProcessExecutor
@@ -35,14 +35,15 @@ def open_executor(*, jobs: int = 1, cluster: str | None = None) -> Iterator[Exec
     """
     if jobs < 1:
         raise ConfigError(f"--jobs is {jobs}, expected 1 or more")
+    if cluster is None and jobs == 1:
+        yield SerialExecutor()
+        return
     if cluster is None:
-        yield SerialExecutor() if jobs == 1 else ProcessExecutor(jobs)
+        with closing(ProcessExecutor(jobs)) as processes:
+            yield processes
         return
     # An optional extra: only who asks for a cluster needs it.
     from adaptive.search.executors.cluster import ClusterExecutor
 
-    executor = ClusterExecutor(cluster)
-    try:
-        yield executor
-    finally:
-        executor.close()
+    with closing(ClusterExecutor(cluster)) as machines:
+        yield machines

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import CancelledError
-from typing import Generic
+from typing import Any, Generic
 
 import dask
 from distributed import Client, KilledWorker
@@ -40,6 +40,7 @@ class ClusterExecutor:
     """
 
     def __init__(self, address: str) -> None:
+        self._workers: _Cluster[Any, Any, Any] | None = None
         try:
             self._client = Client(address, timeout=PATIENCE_S, set_as_default=False)
         except (OSError, ValueError) as error:
@@ -65,9 +66,10 @@ class ClusterExecutor:
         self, task: Task[Shared, Item, Result], items: Iterable[Item], *, shared: Shared
     ) -> Iterator[Result]:
         """Yield the result of each item, in order; the work of lost workers is done by others."""
-        workers: _Cluster[Shared, Item, Result] = _Cluster(self._client, task, shared)
+        if self._workers is None or not self._workers.has(task, shared):
+            self._workers = _Cluster(self._client, task, shared)
         try:
-            yield from in_order(workers, items, lost=LOST)
+            yield from in_order(self._workers, items, lost=LOST)
         except OSError as error:
             if self._client.status == "running":
                 raise
@@ -80,6 +82,10 @@ class _Cluster(Generic[Shared, Item, Result]):
     def __init__(self, client: Client, task: Task[Shared, Item, Result], shared: Shared) -> None:
         self._client, self._task, self._shared = client, task, shared
         self.restart()
+
+    def has(self, task: object, shared: object) -> bool:
+        """Tell whether the workers have been sent this very task and object."""
+        return self._task is task and self._shared is shared
 
     @property
     def slots(self) -> int:

@@ -5,7 +5,6 @@ import pickle
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
-from dataclasses import dataclass
 from functools import partial
 from typing import Any, Generic
 
@@ -18,25 +17,34 @@ AHEAD = 2
 """Chunks under way for each process: one it works on, one that waits."""
 
 
-@dataclass(frozen=True, slots=True)
 class ProcessExecutor:
-    """Runs chunks in so many processes, each with one thread."""
+    """Runs chunks in so many processes, each with one thread.
 
-    jobs: int
+    The processes stay for the next call with the same task and the very same `shared`.
+    """
 
-    def __post_init__(self) -> None:
-        if self.jobs < 1:
-            raise ValueError(f"jobs is {self.jobs}, expected 1 or more")
+    def __init__(self, jobs: int) -> None:
+        if jobs < 1:
+            raise ValueError(f"jobs is {jobs}, expected 1 or more")
+        self._jobs = jobs
+        self._of: tuple[object, object] = (None, None)
+        self._pool: _Pool[Any, Any] | None = None
 
     def map(
         self, task: Task[Shared, Item, Result], items: Iterable[Item], *, shared: Shared
     ) -> Iterator[Result]:
         """Yield the result of each item, in order; processes that die are replaced."""
-        workers: _Pool[Item, Result] = _Pool(self.jobs, pickle.dumps((task, shared)))
-        try:
-            yield from in_order(workers, items, lost=(BrokenProcessPool,))
-        finally:
-            workers.close()
+        if self._pool is None or self._of[0] is not task or self._of[1] is not shared:
+            self.close()
+            self._of = (task, shared)
+            self._pool = _Pool(self._jobs, pickle.dumps((task, shared)))
+        return in_order(self._pool, items, lost=(BrokenProcessPool,))
+
+    def close(self) -> None:
+        """End the processes."""
+        if self._pool is not None:
+            self._pool.close()
+            self._pool = None
 
 
 class _Pool(Generic[Item, Result]):

@@ -1,8 +1,9 @@
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
-from chores import dying_always, dying_once, failing, scaled
+from chores import dying_always, dying_once, failing, object_of_its_own, process_of, scaled
 
 from adaptive.errors import ConfigError, ExecutorError
 from adaptive.search.executors.choose import open_executor
@@ -33,14 +34,26 @@ def test_what_the_task_raises_comes_through(executor: Executor) -> None:
 
 
 def test_a_killed_process_costs_time_only(tmp_path: Path) -> None:
-    found = list(ProcessExecutor(2).map(dying_once, range(12), shared=tmp_path / "died"))
+    with closing(ProcessExecutor(2)) as executor:
+        found = list(executor.map(dying_once, range(12), shared=tmp_path / "died"))
     assert found == [item * item for item in range(12)]
     assert (tmp_path / "died").exists()
 
 
 def test_work_that_always_kills_its_process_is_given_up() -> None:
-    with pytest.raises(ExecutorError, match="lost its worker"):
-        list(ProcessExecutor(1).map(dying_always, [1], shared=None))
+    with (
+        closing(ProcessExecutor(1)) as executor,
+        pytest.raises(ExecutorError, match="lost its worker"),
+    ):
+        list(executor.map(dying_always, [1], shared=None))
+
+
+def test_processes_stay_for_more_of_the_same_work() -> None:
+    shared = object_of_its_own()
+    with closing(ProcessExecutor(1)) as executor:
+        first = list(executor.map(process_of, [1], shared=shared))
+        assert list(executor.map(process_of, [1], shared=shared)) == first
+        assert list(executor.map(process_of, [1], shared=object_of_its_own())) != first
 
 
 def test_one_job_is_done_here() -> None:

@@ -1,0 +1,1 @@
+"""Bundled cost tables: what a multiply and a byte cost on a modelled machine."""

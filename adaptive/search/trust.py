@@ -1,0 +1,86 @@
+"""How sure a front is: points that cannot be told apart are merged, the rest get intervals."""
+
+from dataclasses import dataclass
+from math import comb
+
+import numpy as np
+from numpy.typing import NDArray
+
+from adaptive.proportion import wilson_interval
+
+Booleans = NDArray[np.bool_]
+
+
+def sign_test(better: int, worse: int) -> float:
+    r"""Return how likely at least `better` of all differing images fall so by chance alone.
+
+    .. math:: P(X \ge better), \quad X \sim B(better + worse, 1/2)
+
+    Notes
+    -----
+    Exact. Images on which two plans agree say nothing about which is better.
+    """
+    if better < 0 or worse < 0:
+        raise ValueError(f"better is {better} and worse is {worse}, expected 0 or more")
+    total = better + worse
+    return float(sum(comb(total, k) for k in range(better, total + 1)) / 2**total)
+
+
+def told_apart(right: Booleans, *, delta: float = 0.05) -> list[int]:
+    """Return the points of a front that are surely better than the cheaper one kept before them.
+
+    Parameters
+    ----------
+    right
+        Right answers of each point on images that did not choose it, shape (points, n), cheapest
+        point first.
+    delta
+        Probability that any kept point is not better than the one before it [0..1].
+
+    Notes
+    -----
+    The cheapest point is always kept; a dearer one must earn its cost on the images.
+    """
+    share = delta / max(1, len(right) - 1)
+    kept = [0] if len(right) else []
+    for k in range(1, len(right)):
+        before = right[kept[-1]]
+        better = int((right[k] & ~before).sum())
+        worse = int((before & ~right[k]).sum())
+        if sign_test(better, worse) <= share:
+            kept.append(k)
+    return kept
+
+
+@dataclass(frozen=True, slots=True)
+class Interval:
+    """An accuracy, and the ends between which it truly lies, with all others at once [0..1]."""
+
+    accuracy: float
+    low: float
+    high: float
+
+
+def simultaneous_intervals(right: Booleans, *, confidence: float = 0.95) -> list[Interval]:
+    """Return intervals that hold for all points at once.
+
+    Parameters
+    ----------
+    right
+        Right answers of each point on images that chose nothing, shape (points, n).
+    confidence
+        Probability that every interval covers [0..1].
+
+    Notes
+    -----
+    Limits: Bonferroni's shares of Wilson's interval. Points of one network are right and wrong
+    together, so this is wider than need be.
+    """
+    points, images = right.shape
+    each = 1.0 - (1.0 - confidence) / max(points, 1)
+    found = []
+    for row in right:
+        successes = int(row.sum())
+        low, high = wilson_interval(successes, images, confidence=each)
+        found.append(Interval(successes / images, low, high))
+    return found

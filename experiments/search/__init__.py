@@ -1,0 +1,1 @@
+"""Studies of the Pareto search: oracles, scores, what racing saves, how far to trust a front."""

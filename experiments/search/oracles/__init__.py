@@ -1,0 +1,1 @@
+"""Bundled oracles: every mix of a network on some images, measured once."""
