@@ -376,9 +376,14 @@ void load_image(const Job &job, const uint8_t *image) {
       image += row;
       continue;
     }
-    for (int x = 0; x < g.width; ++x, target += p.column, image += g.channels) {
-      for (int i = 0; i < g.channels; ++i) target[i] = image[i];
+    // What lies beyond a pixel's channels is never looked at; only the last must not be overrun.
+    const int whole = g.channels == 3 ? g.width - (y + 1 == g.height) : 0;
+    for (int x = 0; x < whole; ++x) std::memcpy(target + 4 * x, image + 3 * x, 4);
+    for (int x = whole; x < g.width; ++x) {
+      std::memcpy(target + x * p.column, image + x * ptrdiff_t{g.channels},
+                  static_cast<size_t>(g.channels));
     }
+    image += row;
   }
 }
 

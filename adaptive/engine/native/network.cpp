@@ -7,6 +7,9 @@ namespace {
 
 constexpr int64_t kNarrowTerms = 40000;  // more products may sum beyond 32 bits
 constexpr int64_t kLargestPlane = int64_t{1} << 31;
+constexpr int64_t kSplitTerms = 30000;  // so many may still take a bias of 30 bits
+constexpr int64_t kLargestPart = int64_t{1} << 30;
+constexpr size_t kStarts = 8;  // vectors of 32 bits for each channel
 constexpr int kSlack = 64;  // bytes that may be read beyond the last one
 
 int32_t largest(int32_t a, int64_t b) { return a > b ? a : static_cast<int32_t>(b); }
@@ -110,7 +113,7 @@ bool Network::choose_constants() {
     channels += static_cast<size_t>(layers[i].blocks) * kBlock *
                 static_cast<size_t>(is_depthwise(n) ? 1 : n.groups);
   }
-  if (!starts_.resize(channels * 5 * kSlots) || !roundings_.resize(channels * kSlots)) {
+  if (!starts_.resize(channels * kStarts * kSlots) || !roundings_.resize(channels * kSlots)) {
     return fail("no memory for the constants of %zu channels", channels);
   }
   for (uint32_t i = 0; i < h.node_count; ++i) {
@@ -133,8 +136,8 @@ void Network::constants_of(const FileNode &node, Layer &layer, int slot, int64_t
   const auto count = static_cast<size_t>(channels);
   int32_t *high = starts_.data() + starts_used_;
   int32_t *cross = high + count, *cross_plain = cross + count, *low = cross_plain + count;
-  int32_t *start = low + count;
-  starts_used_ += 5 * count;
+  int32_t *start = low + count, *parts = start + count;
+  starts_used_ += kStarts * count;
   int64_t *rounding = roundings_.data() + roundings_used_;
   roundings_used_ += count;
 
@@ -151,6 +154,9 @@ void Network::constants_of(const FileNode &node, Layer &layer, int slot, int64_t
   k.greatest = limit - k.zero;
   k.high = high, k.cross = cross, k.cross_plain = cross_plain, k.low = low;
   k.start = start, k.rounding = rounding;
+  k.bias_high = parts, k.bias_middle = parts + count, k.bias_low = parts + 2 * count;
+  const int32_t stored = r.bits == 16 ? kPlaneOffset : 1 << (r.bits - 1);
+  k.stored_least = k.least + k.zero + stored;
 
   const auto input = static_cast<size_t>(file.inputs(node)[0]);
   const int32_t zero_code = file.signal(static_cast<uint32_t>(input)).zero;
@@ -159,6 +165,7 @@ void Network::constants_of(const FileNode &node, Layer &layer, int slot, int64_t
   const int8_t *wh = file.at<int8_t>(node.weights[slot == kAt4 ? 2 : 0]);
   const int8_t *wl = file.at<int8_t>(node.weights[slot == kAt4 ? 2 : 1]);
   k.narrow = slot != kAt16 && !layer.wide;
+  k.split = slot == kAt16 && int64_t{layer.panel / kBlock} < kSplitTerms;
   for (size_t i = 0; i < count; ++i) {
     int32_t sum_high = 0, sum_low = 0, magnitude = 0;
     const ptrdiff_t panel = static_cast<ptrdiff_t>(i / kBlock) * layer.panel;
@@ -174,14 +181,28 @@ void Network::constants_of(const FileNode &node, Layer &layer, int slot, int64_t
     cross_plain[i] = mul32(-a, sum_low);
     cross[i] = add32(cross_plain[i], mul32(-b, sum_high));
     low[i] = mul32(-b, sum_low);
-    // The sum with its bias stays within `bound`; then the scaled sum must fit 32 bits too.
+    // The sum with its bias stays within `bound`; what is scaled must fit 32 bits too.
     const int64_t bias = k.bias[i];
     const int64_t bound = int64_t{magnitude} * 255 + (bias < 0 ? -bias : bias);
-    const bool fits = k.pre_shift[i] == 0 && k.shift[i] >= 32 && k.shift[i] <= 45 &&
-                      bound < INT32_MAX / 2 && (bound * k.multiplier[i] >> k.shift[i]) < (1 << 30);
-    k.narrow = k.narrow && fits;
+    const int shift = k.shift[i];
+    k.narrow = k.narrow && k.pre_shift[i] == 0 && shift >= 32 && shift <= 45 &&
+               bound < INT32_MAX / 2 && (bound * k.multiplier[i] >> shift) < (1 << 30);
     start[i] = add32(high[i], static_cast<int32_t>(bias));
-    rounding[i] = fits ? (int64_t{1} << (k.shift[i] - 1)) + k.zero * (int64_t{1} << k.shift[i]) : 0;
+    const int64_t half_bias = add64(bias, (int64_t{1} << k.pre_shift[i]) >> 1);
+    // Saturated to 31 bits less a few, a sum must still pass both ends of the codes.
+    constexpr int64_t kSaturated = INT32_MAX - (1 << 17);
+    const bool passes = kSaturated * k.multiplier[i] >> shift > 65536;
+    k.split = k.split && shift >= 32 && shift <= 45 && (k.pre_shift[i] >= 16 || passes) &&
+              half_bias >> 16 < kLargestPart && half_bias >> 16 > -kLargestPart;
+    parts[i] = static_cast<int32_t>(half_bias >> 16);
+    parts[i + count] = static_cast<int32_t>(half_bias >> 8 & 255);
+    parts[i + 2 * count] = static_cast<int32_t>(half_bias & 255);
+  }
+  for (size_t i = 0; i < count && (k.narrow || k.split); ++i) {
+    const size_t in_block = i % kBlock;
+    const size_t place = in_block / 2 + in_block % 2 * (kBlock / 2);
+    const int64_t half = int64_t{1} << (k.shift[i] - 1);
+    rounding[i - in_block + place] = half + (k.zero + stored) * (int64_t{1} << k.shift[i]);
   }
 }
 
