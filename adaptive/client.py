@@ -198,6 +198,10 @@ class Governed:
         self._sequence = plan.sequence
         return plan
 
+    def forget_plan(self) -> None:
+        """Decode the page again at the next `plan`, even if it has not changed."""
+        self._page.forget()
+
     def wait_for_plan(self, timeout_s: float = 10.0) -> Plan:
         """Return the current plan as soon as there is one; PlatformError after a time [s]."""
         end_s = time.monotonic() + timeout_s

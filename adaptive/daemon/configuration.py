@@ -19,7 +19,7 @@ SCHEMA = 1
 Period = Annotated[float, Meta(ge=0.02, le=10.0)]
 Celsius = Annotated[float, Meta(ge=-40.0, le=150.0)]
 Text = Annotated[str, Meta(min_length=1, max_length=4096)]
-GovernorName = Literal["look-ahead", "budget", "reactive", "fastest"]
+GovernorName = Literal["predictive", "look-ahead", "budget", "reactive", "fastest"]
 
 
 class _Struct(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -62,7 +62,8 @@ class Configuration(_Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     schema: Annotated[int, Meta(ge=SCHEMA, le=SCHEMA)]
     board: Text
     networks: Annotated[tuple[NetworkEntry, ...], Meta(min_length=1)]
-    governor: GovernorName = "look-ahead"
+    governor: GovernorName = "predictive"
+    deadline_s: Annotated[float, Meta(ge=0.001, le=60.0)] = 0.5
     period_s: Period = 0.1
     ambient_degc: Celsius = 35.0
     cap_degc: Celsius | None = None

@@ -7,6 +7,8 @@ from adaptive.faults import Fault, FaultLog
 from adaptive.governor.budget import Budget
 from adaptive.governor.kernel_tables import ladder_of
 from adaptive.governor.look_ahead import LookAhead
+from adaptive.governor.objective import Objective
+from adaptive.governor.predictive import Predictive
 from adaptive.governor.protocol import Governor
 from adaptive.governor.reactive import Reactive
 from adaptive.governor.static import Static, fastest
@@ -126,11 +128,24 @@ def make_governor(
     ambient_degc: float,
     cap_degc: float,
     period_s: float,
+    deadline_s: float,
 ) -> Governor:
     """Return a policy by name, without a guard; the parameters are those of the policies."""
     listed = tuple(points)
     like = fastest(listed)
     match name:
+        case "predictive":
+            objective = Objective(
+                dict.fromkeys((p.level for p in listed), 1.0), deadline_s=deadline_s
+            )
+            return Predictive(
+                listed,
+                plant,
+                objective=objective,
+                ambient_degc=ambient_degc,
+                cap_degc=cap_degc,
+                period_s=period_s,
+            )
         case "look-ahead":
             return LookAhead(
                 listed, plant, ambient_degc=ambient_degc, cap_degc=cap_degc, period_s=period_s

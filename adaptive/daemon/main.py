@@ -5,15 +5,16 @@ show what is needed, so nothing is governed; 5 another instance runs; 6 it faile
 """
 
 import argparse
+import ctypes
 import fcntl
+import gc
 import logging
 import os
 import signal
 import sys
 import threading
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from importlib.metadata import packages_distributions
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from adaptive.board.restore import make_safe, put_all_back
@@ -49,8 +50,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     args = _parser().parse_args(argv)
     log = open_log()
     try:
-        _check_distribution()
         if args.check:
+            _check_distribution()
             assemble(args.config, Roots(args.root), FaultLog(announce(log)))
             log.info("%s is good", args.config)
             return DONE
@@ -121,6 +122,7 @@ def _govern(args: argparse.Namespace, log: logging.Logger) -> int:
                 "governing %s with %s points of %s, policy %s",
                 assembly.plant.name, len(assembly.table), assembly.artifact, configuration.governor,
             )  # fmt: skip
+            give_memory_back()
             service.run()
         finally:
             if web is not None:
@@ -153,6 +155,15 @@ def _restore(args: argparse.Namespace, log: logging.Logger) -> int:
     return DONE
 
 
+def give_memory_back() -> None:
+    """Return to the system what loading a network took and left free."""
+    gc.collect()
+    gc.freeze()
+    # Where the C library is another one than glibc there is nothing to trim.
+    with suppress(AttributeError, OSError):
+        ctypes.CDLL(None).malloc_trim(0)
+
+
 @contextmanager
 def _only_one(folder: Path) -> Iterator[None]:
     """Hold the lock of this machine's one daemon; it dies with the process."""
@@ -173,6 +184,9 @@ def _only_one(folder: Path) -> Iterator[None]:
 
 def _check_distribution() -> None:
     """Refuse to run another package of this name, which PyPI has too."""
+    # Only here: it loads what reading mail takes, which the daemon has no memory for.
+    from importlib.metadata import packages_distributions
+
     owners = packages_distributions().get("adaptive", [])
     if owners and set(owners) != {DISTRIBUTION}:
         raise PlatformError(

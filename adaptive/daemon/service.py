@@ -204,6 +204,7 @@ class Service:
                 ambient_degc=c.ambient_degc,
                 cap_degc=a.cap_degc,
                 period_s=c.period_s,
+                deadline_s=c.deadline_s,
             ),
             a.table,
             circumstances=self._circumstances,

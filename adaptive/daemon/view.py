@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import math
+import mmap
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
-
-import psutil
 
 from adaptive.faults import Fault
 
@@ -80,7 +80,7 @@ def describe(service: Service) -> dict[str, Any]:
         "cycles": service.costs.cycles,
         "busy_s": service.costs.busy_s,
         "longest_cycle_s": service.costs.longest_s,
-        "resident_bytes": psutil.Process().memory_info().rss,
+        "resident_bytes": resident_bytes(),
         "faults": [
             {"fault": str(fault), "subject": subject, "detail": detail}
             for fault, subject, detail in service.faults.active
@@ -90,6 +90,12 @@ def describe(service: Service) -> dict[str, Any]:
             for (fault, subject), count in service.faults.counts.items()
         ],
     }
+
+
+def resident_bytes() -> int:
+    """Return this process's resident memory."""
+    pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[1])
+    return pages * mmap.PAGESIZE
 
 
 def _known(value: float) -> float | None:

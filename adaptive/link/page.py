@@ -156,6 +156,10 @@ class PageReader:
             self.torn += 1
         return self._heat
 
+    def forget(self) -> None:
+        """Decode the plan again at the next read."""
+        self._plan = None
+
     def close(self) -> None:
         """Unmap the page."""
         self._page.close()

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import yaml
-from fake_board import FakeBoard, FakeClock
+from fake_clock import FakeClock
 
 from adaptive.board.restore import Write, write_attribute
 from adaptive.config import load_board
@@ -16,6 +16,7 @@ from adaptive.daemon.service import Service
 from adaptive.faults import Change, Fault, FaultLog
 from adaptive.link.messages import Report
 from adaptive.loop import Sample
+from experiments.stand_in import FakeBoard
 from thermal.discretise import discretise
 
 PI_KHZ = tuple(range(600_000, 1_800_001, 100_000))

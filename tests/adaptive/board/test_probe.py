@@ -2,7 +2,6 @@ import json
 from pathlib import Path
 
 import pytest
-from fake_board import FakeBoard, write
 
 from adaptive.board.device_tree import read_opps
 from adaptive.board.inventory import take_inventory
@@ -11,6 +10,7 @@ from adaptive.board.zones import find_zones, zone_name
 from adaptive.cli import main
 from adaptive.commands import probe
 from adaptive.config import load_board, read_board
+from experiments.stand_in import FakeBoard, write
 
 PI = {0: "0xd08", 1: "0xd08", 2: "0xd08", 3: "0xd08"}
 

@@ -13,7 +13,6 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from fake_board import FakeBoard, write
 from faulty_files import FaultyFiles, usable
 from rehearsal import CAMERA, PI_KHZ, Rehearsal
 
@@ -26,6 +25,7 @@ from adaptive.faults import Fault
 from adaptive.link.messages import Report
 from adaptive.link.page import PageReader, PageWriter
 from adaptive.link.plan import Plan
+from experiments.stand_in import FakeBoard, write
 
 
 @pytest.fixture

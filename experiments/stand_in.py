@@ -1,13 +1,13 @@
-"""A plain folder that looks like a board's /sys and /proc, and behaves as its kernel would."""
+"""A plain folder that stands in for a board's /sys and /proc, and behaves as its kernel would.
+
+For rehearsals: the daemon is pointed at it with `--root`.
+"""
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from selectors import BaseSelector
-from threading import Event
 
-from adaptive.board.clock import Events
 from adaptive.board.roots import Roots
 
 KHZ = (500_000, 1_000_000, 1_500_000, 2_000_000)  # the two-node board's OPPs
@@ -33,6 +33,21 @@ class FakeBoard:
 
     `settle` does what a kernel does by itself after a write: the userspace governor follows
     `scaling_setspeed` within the limits, and so on.
+
+    Attributes
+    ----------
+    root
+        Where it is made.
+    zones
+        Temperature of each zone at first [degC].
+    policies
+        Processors of each policy.
+    governors, frequencies_khz
+        What every policy offers, in the kernel's words.
+    meter_w
+        What the meter reads at first, None without one [W].
+    fan, flags, parts
+        Whether there is a fan; the firmware's flags; the part number of each processor.
     """
 
     root: Path
@@ -68,27 +83,34 @@ class FakeBoard:
 
     @property
     def roots(self) -> Roots:
+        """Where this board's kernel shows itself."""
         return Roots(self.root)
 
     @property
     def thermal(self) -> Path:
+        """The folder of its zones and cooling devices."""
         return self.root / "sys/class/thermal"
 
     @property
     def meter(self) -> Path:
+        """Its power meter."""
         return self.root / "sys/class/hwmon/hwmon0/power1_input"
 
     @property
     def flags_path(self) -> Path:
+        """Its firmware's throttle flags."""
         return self.root / "sys/devices/platform/soc/soc:firmware/get_throttled"
 
     def zone(self, number: int = 0) -> Path:
+        """Return the file of a zone."""
         return self.thermal / f"thermal_zone{number}/temp"
 
     def policy(self, name: str = "policy0") -> Path:
+        """Return the folder of a policy."""
         return self.root / "sys/devices/system/cpu/cpufreq" / name
 
     def make_zone(self, number: int, name: str, temp_degc: float) -> None:
+        """Add a zone with a passive and a critical trip."""
         folder = self.thermal / f"thermal_zone{number}"
         write(folder / "type", name)
         write(folder / "temp", round(1000 * temp_degc))
@@ -97,9 +119,10 @@ class FakeBoard:
             write(folder / f"trip_point_{index}_temp", trip)
 
     def make_policy(self, name: str, cpus: tuple[int, ...]) -> None:
+        """Add a cpufreq policy, as it is after boot."""
         slowest, fastest = self.frequencies_khz[0], self.frequencies_khz[-1]
         words = " ".join(map(str, cpus))
-        for file, text in {
+        files: dict[str, str | int] = {
             "related_cpus": words,
             "affected_cpus": words,
             "scaling_driver": "cpufreq-dt",
@@ -112,22 +135,27 @@ class FakeBoard:
             "cpuinfo_min_freq": slowest,
             "cpuinfo_max_freq": fastest,
             "scaling_cur_freq": slowest,
-        }.items():
+        }
+        for file, text in files.items():
             write(self.policy(name) / file, text)
 
     def make_cooling(self, number: int, kind: str, *, most: int) -> None:
+        """Add a cooling device that does nothing yet."""
         folder = self.thermal / f"cooling_device{number}"
         write(folder / "type", kind)
         write(folder / "max_state", most)
         write(folder / "cur_state", 0)
 
     def set_temp(self, temp_degc: float, number: int = 0) -> None:
+        """Let a zone read a temperature [degC]."""
         write(self.zone(number), round(1000 * temp_degc))
 
     def set_power(self, power_w: float) -> None:
+        """Let the meter read a power [W]."""
         write(self.meter, round(1e6 * power_w))
 
     def read(self, file: str, policy: str = "policy0") -> str:
+        """Return what a policy's file says."""
         return (self.policy(policy) / file).read_text(encoding="ascii").strip()
 
     def rewrite(self, policy: str = "policy0", **files: str | int) -> None:
@@ -136,7 +164,7 @@ class FakeBoard:
             write(self.policy(policy) / file, text)
 
     def settings(self) -> dict[str, tuple[str, str, str]]:
-        """What is to be as it was found: governor and limits of each policy."""
+        """Return what is to be as it was found: governor and limits of each policy."""
         names = ("scaling_governor", "scaling_min_freq", "scaling_max_freq")
         return {
             path.name: (self.read(names[0], path.name), self.read(names[1], path.name),
@@ -166,34 +194,3 @@ class FakeBoard:
         """Frequency the cores run at now."""
         self.settle()
         return 1e3 * int(self.read("scaling_cur_freq", policy))
-
-
-class FakeClock:
-    """Time that passes at once; `on_pass` is told how much."""
-
-    def __init__(self, on_pass: Callable[[float], None] = lambda _time_s: None) -> None:
-        self.time_s = 100.0
-        self.asleep_s = 0.0
-        self.on_pass = on_pass
-        self.patience_s = 20.0  # real time given to reads: a busy machine is not a slow sensor
-
-    def now_s(self) -> float:
-        return self.time_s + self.asleep_s
-
-    def awake_s(self) -> float:
-        return self.time_s
-
-    def wait(self, selector: BaseSelector, time_s: float) -> Events:
-        events = selector.select(0)
-        if not events:
-            self.time_s += time_s
-            self.on_pass(time_s)
-        return events
-
-    def wait_for(self, done: Event, time_s: float) -> bool:
-        return done.wait(self.patience_s)
-
-
-def open_descriptors() -> int:
-    """How many descriptors this process has open."""
-    return len(list(Path("/proc/self/fd").iterdir()))
