@@ -15,9 +15,10 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from adaptive.archive import encode_archive, open_archive, write_atomically
+from adaptive.archive import encode_archive, open_archive
 from adaptive.arithmetic import SHIFT_ONLY, Arithmetic
 from adaptive.errors import ArtifactError
+from adaptive.files import write_atomically
 from adaptive.graph import (
     Conv2d,
     LayerTensors,

@@ -160,6 +160,17 @@ def save_points(table: OperatingPointTable, path: Path) -> None:
     ConfigError
         If the file cannot be written.
     """
+    partial = path.with_name(path.name + ".partial")
+    try:
+        partial.write_bytes(encode_points(table))
+        partial.replace(path)
+    except OSError as error:
+        partial.unlink(missing_ok=True)
+        raise ConfigError(f"{path}: cannot write the points file: {error.strerror}") from error
+
+
+def encode_points(table: OperatingPointTable) -> bytes:
+    """Return a table as JSON."""
     layers = table.points[0].effort.plan.layers
     rows = [
         _PointRow(
@@ -178,13 +189,7 @@ def save_points(table: OperatingPointTable, path: Path) -> None:
         for p in table
     ]
     document = _PointsFile(SCHEMA, table.board, table.artifact, table.checksum, list(layers), rows)
-    partial = path.with_name(path.name + ".partial")
-    try:
-        partial.write_bytes(msgspec.json.format(msgspec.json.encode(document), indent=1) + b"\n")
-        partial.replace(path)
-    except OSError as error:
-        partial.unlink(missing_ok=True)
-        raise ConfigError(f"{path}: cannot write the points file: {error.strerror}") from error
+    return msgspec.json.format(msgspec.json.encode(document), indent=1) + b"\n"
 
 
 def load_points(path: Path) -> OperatingPointTable:
@@ -196,25 +201,32 @@ def load_points(path: Path) -> OperatingPointTable:
         If the file cannot be read, is of another schema, or breaks a rule; names file and field.
     """
     try:
-        document = msgspec.json.decode(path.read_bytes(), type=_PointsFile)
+        content = path.read_bytes()
     except OSError as error:
         raise ConfigError(f"{path}: cannot read the points file: {error.strerror}") from error
+    return decode_points(content, origin=str(path))
+
+
+def decode_points(content: bytes, *, origin: str) -> OperatingPointTable:
+    """Read a table from JSON; ConfigError names `origin` and the field."""
+    try:
+        document = msgspec.json.decode(content, type=_PointsFile)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{path}: not a points file: {error}") from error
+        raise ConfigError(f"{origin}: not a points file: {error}") from error
     if document.schema != SCHEMA:
-        raise ConfigError(f"{path}: schema is {document.schema}, expected {SCHEMA}")
+        raise ConfigError(f"{origin}: schema is {document.schema}, expected {SCHEMA}")
     points = []
     for index, row in enumerate(document.points):
         try:
             points.append(_to_point(row, tuple(document.layers)))
         except ValueError as error:
-            raise ConfigError(f"{path}: points[{index}]: {error}") from error
+            raise ConfigError(f"{origin}: points[{index}]: {error}") from error
     try:
         return OperatingPointTable(
             document.board, document.artifact, document.checksum, tuple(points)
         )
     except ValueError as error:
-        raise ConfigError(f"{path}: {error}") from error
+        raise ConfigError(f"{origin}: {error}") from error
 
 
 def _to_point(row: _PointRow, layers: tuple[str, ...]) -> OperatingPoint:

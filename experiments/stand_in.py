@@ -7,6 +7,7 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Self
 
 from adaptive.board.roots import Roots
 
@@ -61,6 +62,13 @@ class FakeBoard:
     fan: bool = False
     flags: str | None = None
     parts: Mapping[int, str] = field(default_factory=dict)
+
+    @classmethod
+    def at(cls, root: Path) -> Self:
+        """Return the board that a folder stands in for already."""
+        board = cls.__new__(cls)
+        board.root = root
+        return board
 
     def __post_init__(self) -> None:
         write(self.root / "proc/sys/kernel/random/boot_id", "boot-1")

@@ -11,8 +11,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from adaptive.archive import write_atomically
 from adaptive.errors import ConfigError
+from adaptive.files import write_atomically
 from models.augment import CroppedBatches
 
 Loss = Callable[[Tensor, Tensor], Tensor]

@@ -14,8 +14,8 @@ from pathlib import Path
 
 import yaml
 
-from adaptive.archive import write_atomically
 from adaptive.errors import ConfigError
+from adaptive.files import write_atomically
 from adaptive.labels import LabelTree
 from adaptive.strict_yaml import load_yaml, parse_yaml
 from models.datasets.checks import data_folder

@@ -7,10 +7,10 @@ from typing import Literal
 
 import msgspec
 
-from adaptive.archive import write_atomically
 from adaptive.board.attribute import read_or_none
 from adaptive.board.roots import Roots
 from adaptive.errors import PlatformError
+from adaptive.files import write_atomically
 
 OnExit = Literal["restore", "hold", "safe"]
 NAME = "snapshot.json"

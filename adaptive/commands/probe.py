@@ -7,12 +7,12 @@ from pathlib import Path
 
 import yaml
 
-from adaptive.archive import write_atomically
 from adaptive.board.draft import draft_board
 from adaptive.board.inventory import Inventory, take_inventory
 from adaptive.board.roots import Roots
 from adaptive.config import build_plant, load_board, parse_board
 from adaptive.errors import ConfigError
+from adaptive.files import write_atomically
 
 HELP = "Find zones, trips, policies, OPPs, meters and throttle flags; write a first board file."
 

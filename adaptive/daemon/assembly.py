@@ -1,18 +1,20 @@
 """Everything a configuration stands for, checked as a whole before any of it is put to use."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from adaptive.artifact import Artifact, load_artifact
 from adaptive.board.match import MatchedBoard, match_board
 from adaptive.board.roots import Roots
 from adaptive.config import load_board
-from adaptive.cost import build_points
-from adaptive.daemon.configuration import Configuration, NetworkEntry, load_configuration
-from adaptive.errors import ArtifactError, ConfigError
+from adaptive.daemon.configuration import Configuration, load_configuration
+from adaptive.daemon.networks import Chosen, NetworkEntry, choose_here
+from adaptive.errors import ConfigError
 from adaptive.faults import Fault, FaultLog
-from adaptive.operating_point import OperatingPoint, OperatingPointTable, load_points
+from adaptive.operating_point import OperatingPointTable
 from adaptive.plant import Plant
+
+Choose = Callable[[str, tuple[NetworkEntry, ...]], Chosen]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -53,8 +55,21 @@ class Assembly:
         return () if policy is None else policy.cpus
 
 
-def assemble(path: Path, roots: Roots, faults: FaultLog) -> Assembly:
+def assemble(
+    path: Path, roots: Roots, faults: FaultLog, *, choose: Choose = choose_here
+) -> Assembly:
     """Load a configuration and everything it names, and find it on the board.
+
+    Parameters
+    ----------
+    path
+        The configuration.
+    roots
+        Where the kernel shows itself.
+    faults
+        Where what is skipped is reported.
+    choose
+        Finds the network that can be run.
 
     Raises
     ------
@@ -67,7 +82,9 @@ def assemble(path: Path, roots: Roots, faults: FaultLog) -> Assembly:
     plant = load_board(configuration.board)
     cap_degc = _cap(configuration, plant, path)
     _check_names(configuration, plant, path)
-    artifact, table = _first_usable(configuration.networks, plant, faults)
+    chosen = choose(configuration.board, configuration.networks)
+    for what, reason in chosen.skipped:
+        faults.once(Fault.POINT_SKIPPED, what, detail=reason)
     matched = match_board(
         plant,
         roots,
@@ -75,7 +92,7 @@ def assemble(path: Path, roots: Roots, faults: FaultLog) -> Assembly:
         policies=configuration.policies,
         meter=configuration.meter,
     )
-    return Assembly(configuration, plant, matched, artifact, table, cap_degc)
+    return Assembly(configuration, plant, matched, chosen.artifact, chosen.table, cap_degc)
 
 
 def _cap(configuration: Configuration, plant: Plant, path: Path) -> float:
@@ -104,56 +121,3 @@ def _check_names(configuration: Configuration, plant: Plant, path: Path) -> None
                     f"{path}: {field}.{name} is no name of board {plant.name}, expected one of "
                     f"{', '.join(known)}"
                 )
-
-
-def _first_usable(
-    networks: tuple[NetworkEntry, ...], plant: Plant, faults: FaultLog
-) -> tuple[str, OperatingPointTable]:
-    """Return the first network that can be run; those before it are skipped, and said to be."""
-    reasons = []
-    for network in networks:
-        try:
-            artifact = load_artifact(network.artifact)
-            return artifact.name, _points(network, artifact, plant, faults)
-        except (ArtifactError, ConfigError) as error:
-            reasons.append(str(error))
-            faults.once(Fault.POINT_SKIPPED, network.artifact, detail=str(error))
-    raise ConfigError(f"networks: none can be run: {'; '.join(reasons)}")
-
-
-def _points(
-    network: NetworkEntry, artifact: Artifact, plant: Plant, faults: FaultLog
-) -> OperatingPointTable:
-    """Return the points that the artifact and the board can bring about."""
-    if network.points is None:
-        return build_points(plant, artifact, images_per_frame=network.images_per_frame)
-    table = load_points(Path(network.points))
-    usable = []
-    for point in table:
-        wrong = _misfit(point, artifact, plant, table.checksum)
-        if wrong:
-            faults.once(Fault.POINT_SKIPPED, point.name, detail=wrong)
-        else:
-            usable.append(point)
-    if not usable:
-        raise ConfigError(
-            f"{network.points}: no point fits artifact {artifact.name} on board {plant.name}; "
-            "make the file again: adaptive points"
-        )
-    return OperatingPointTable(table.board, table.artifact, table.checksum, tuple(usable))
-
-
-def _misfit(point: OperatingPoint, artifact: Artifact, plant: Plant, checksum: str) -> str | None:
-    """Return why a point cannot be run, or None."""
-    plan = point.effort.plan
-    if checksum != artifact.checksum:
-        return f"was made for another artifact ({checksum[:12]}, not {artifact.checksum[:12]})"
-    if plan.layers != artifact.layers or not set(plan.bits) <= set(artifact.bits):
-        return f"its plan does not fit artifact {artifact.name}"
-    if point.effort.head not in artifact.heads:
-        return f"artifact {artifact.name} has no head {point.effort.head!r}"
-    if point.cores not in [cluster.name for cluster in plant.clusters]:
-        return f"board {plant.name} has no cluster {point.cores!r}"
-    if any(island not in plant.islands.names for island in point.islands):
-        return f"board {plant.name} lacks one of its islands"
-    return None

@@ -9,6 +9,7 @@ from msgspec import Meta
 
 from adaptive.board.snapshot import OnExit
 from adaptive.board_file import Name
+from adaptive.daemon.networks import NetworkEntry
 from adaptive.errors import ConfigError
 from adaptive.link.messages import SOCKET
 from adaptive.strict_yaml import convert_yaml, load_yaml
@@ -24,14 +25,6 @@ GovernorName = Literal["predictive", "look-ahead", "budget", "reactive", "fastes
 
 class _Struct(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """Unknown fields are refused: a misspelt key must not be ignored."""
-
-
-class NetworkEntry(_Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """A network to run: bundled name or file, and its operating points if they are measured."""
-
-    artifact: Text
-    points: Text | None = None
-    images_per_frame: Annotated[int, Meta(ge=1, le=100_000)] = 1
 
 
 class SocketEntry(_Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):

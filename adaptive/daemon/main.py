@@ -20,9 +20,10 @@ from pathlib import Path
 from adaptive.board.restore import make_safe, put_all_back
 from adaptive.board.roots import Roots
 from adaptive.board.snapshot import SnapshotFile
-from adaptive.daemon.assembly import assemble
+from adaptive.daemon.assembly import Assembly, assemble
 from adaptive.daemon.configuration import PATH, load_configuration
 from adaptive.daemon.journal import open_log
+from adaptive.daemon.networks import choose_in_child
 from adaptive.daemon.outside import Outside, announce
 from adaptive.daemon.service import Service
 from adaptive.daemon.web import Web
@@ -52,7 +53,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         if args.check:
             _check_distribution()
-            assemble(args.config, Roots(args.root), FaultLog(announce(log)))
+            assemble(
+                args.config,
+                Roots(args.root),
+                FaultLog(announce(log)),
+                choose=choose_in_child,
+            )
             log.info("%s is good", args.config)
             return DONE
         if args.restore:
@@ -101,7 +107,11 @@ def _parser() -> argparse.ArgumentParser:
 def _govern(args: argparse.Namespace, log: logging.Logger) -> int:
     faults = FaultLog(announce(log))
     roots = Roots(args.root)
-    assembly = assemble(args.config, roots, faults)
+
+    def load() -> Assembly:
+        return assemble(args.config, roots, faults, choose=choose_in_child)
+
+    assembly = load()
     configuration = assembly.configuration
     with _only_one(Path(configuration.runtime)):
         service = Service(assembly, faults, Outside(roots=roots))
@@ -110,7 +120,9 @@ def _govern(args: argparse.Namespace, log: logging.Logger) -> int:
         def reload() -> None:
             # In a thread of its own: loading a network takes longer than a period.
             def swap() -> None:
-                service.replace(lambda: assemble(args.config, roots, faults))
+                service.replace(
+                    lambda: assemble(args.config, roots, faults, choose=choose_in_child)
+                )
 
             threading.Thread(target=swap, name="reload", daemon=True).start()
 

@@ -11,7 +11,6 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from adaptive.archive import write_atomically
 from adaptive.arithmetic import Arithmetic
 from adaptive.artifact import Artifact
 from adaptive.engine.layout import (
@@ -36,6 +35,7 @@ from adaptive.engine.layout import (
 )
 from adaptive.engine.reference import average_requantiser, rescalers
 from adaptive.errors import ArtifactError
+from adaptive.files import write_atomically
 from adaptive.graph import (
     Add,
     AvgPool2d,

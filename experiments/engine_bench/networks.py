@@ -16,9 +16,9 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
-from adaptive.archive import write_atomically
 from adaptive.artifact import Artifact, load_artifact, save_artifact
 from adaptive.errors import ConfigError
+from adaptive.files import write_atomically
 from adaptive.graph import Conv2d, MaxPool2d, Node
 from adaptive.labels import LabelTree
 from adaptive.precision import Bits

@@ -15,9 +15,9 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from adaptive.archive import write_atomically
 from adaptive.artifact import Artifact
 from adaptive.engine.reference import ReferenceEngine
+from adaptive.files import write_atomically
 from adaptive.levels import Ladder
 from adaptive.precision import Effort, PrecisionPlan
 from experiments.answers import answers

@@ -14,8 +14,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from adaptive.archive import write_atomically
 from adaptive.errors import ConfigError
+from adaptive.files import write_atomically
 from adaptive.labels import LabelTree
 from adaptive.levels import Ladder, Ways
 from adaptive.precision import Bits, PrecisionPlan

@@ -15,8 +15,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from adaptive.archive import write_atomically
 from adaptive.errors import ConfigError
+from adaptive.files import write_atomically
 from adaptive.precision import Bits
 from adaptive.search.space import Mix, SearchSpace
 

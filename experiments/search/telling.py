@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from adaptive.archive import write_atomically
 from adaptive.artifact import Artifact
 from adaptive.cost import build_points
 from adaptive.errors import ConfigError
+from adaptive.files import write_atomically
 from adaptive.measured import MeasuredEffort
 from adaptive.operating_point import OperatingPointTable
 from adaptive.plant import Plant

@@ -9,15 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from adaptive.archive import (
-    array_header,
-    encode_archive,
-    open_archive,
-    read_array,
-    seal,
-    write_atomically,
-)
+from adaptive.archive import array_header, encode_archive, open_archive, read_array, seal
 from adaptive.errors import ArtifactError
+from adaptive.files import write_atomically
 
 ARRAYS = {"a/weight": np.arange(6, dtype=np.int16).reshape(2, 3), "b": np.array([0.5])}
 CONTENT = encode_archive(b'{"x":1}', ARRAYS)

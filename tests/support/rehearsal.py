@@ -1,5 +1,6 @@
 """The real daemon code on a folder for /sys, where time passes at once and the board heats."""
 
+import functools
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from adaptive.board.restore import Write, write_attribute
 from adaptive.config import load_board
 from adaptive.daemon.assembly import assemble
 from adaptive.daemon.desk import Peer
+from adaptive.daemon.networks import NetworkEntry, choose_here
 from adaptive.daemon.outside import Outside
 from adaptive.daemon.service import Service
 from adaptive.faults import Change, Fault, FaultLog
@@ -22,6 +24,10 @@ from thermal.discretise import discretise
 PI_KHZ = tuple(range(600_000, 1_800_001, 100_000))
 CAMERA = Peer(number=10**6, pid=1, uid=0)
 STEP_S = 0.02
+NETWORKS = (NetworkEntry(artifact="digits", images_per_frame=64),)
+
+choose = functools.cache(choose_here)
+"""Loading a network takes longer than most rehearsals."""
 
 
 def configure(folder: Path, **fields: object) -> Path:
@@ -92,7 +98,8 @@ class Rehearsal:
         self.heating = Heating(self.board) if heats else None
         roots = type(self.board.roots)(root or self.board.root)
         self.outside = Outside(roots=roots, clock=self.clock, write=write, environment={})
-        self.service = Service(assemble(self.path, roots, self.faults), self.faults, self.outside)
+        assembly = assemble(self.path, roots, self.faults, choose=choose)
+        self.service = Service(assembly, self.faults, self.outside)
         self._at: Mapping[int, Callable[[], object]] = {}
         self._periods = self._until = 0
         self._passed_s = 0.0
