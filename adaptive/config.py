@@ -37,7 +37,7 @@ def read_board(name_or_path: str | Path) -> BoardFile:
     ConfigError
         If there is no such board, or the file is not what `adaptive.board_file` describes.
     """
-    path = _find(name_or_path)
+    path = board_path(name_or_path)
     return parse_board(load_yaml(path), origin=str(path))
 
 
@@ -60,7 +60,7 @@ def load_board(name_or_path: str | Path) -> Plant:
         As `read_board`, and if the numbers break physics: a non-passive network, a block on two
         islands, a cap above the critical temperature.
     """
-    return build_plant(read_board(name_or_path), origin=str(_find(name_or_path)))
+    return build_plant(read_board(name_or_path), origin=str(board_path(name_or_path)))
 
 
 def build_plant(board: BoardFile, *, origin: str) -> Plant:
@@ -159,7 +159,8 @@ def _add(values: dict[_Key, float], key: _Key, *, value: float, field: str) -> N
     values[key] = value
 
 
-def _find(name_or_path: str | Path) -> Path:
+def board_path(name_or_path: str | Path) -> Path:
+    """Return the file of a bundled board, or any path; ConfigError if it is neither."""
     if str(name_or_path) in board_names():
         return _BOARDS / f"{name_or_path}.yaml"
     path = Path(name_or_path)

@@ -17,7 +17,7 @@ from adaptive.errors import AdaptiveError
 from adaptive.governor.static import fastest
 from adaptive.plant import Plant
 from adaptive.precision import Bits, Effort, PrecisionPlan
-from experiments.docs import markdown_table, replace_block
+from experiments.docs import console_table, markdown_table, replace_block
 from experiments.governors import DEMO_GOVERNORS, make_governor
 from experiments.outcome import Run, Summary
 from experiments.plots import answers, temperatures, timeline
@@ -67,7 +67,7 @@ def _demo(args: argparse.Namespace) -> int:
         runs.append(study.simulate(name, governor, progress=progress))
         progress.close()
     header, rows = tabulate([run.summary for run in runs])
-    _print_table(header, rows)
+    print(console_table(header, rows))
     inferences = (
         f"{study.stream.inferences:,} real inferences ran in the integer engine (each distinct "
         "image and effort once; answers are reused when an image comes round again)."
@@ -213,15 +213,6 @@ def _accuracy(run: Run, study: Study) -> pd.Series:
         )
         shares.append(right / (frames * DIGITS_PER_FORM) if frames else float("nan"))
     return pd.Series(shares, dtype=float)
-
-
-def _print_table(header: list[str], rows: list[list[str]]) -> None:
-    widths = [max(len(row[i]) for row in [header, *rows]) for i in range(len(header))]
-    for row in [header, *rows]:
-        first = row[0].ljust(widths[0])
-        print(
-            first, *(cell.rjust(w) for cell, w in zip(row[1:], widths[1:], strict=True)), sep="  "
-        )
 
 
 if __name__ == "__main__":

@@ -13,6 +13,18 @@ def markdown_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     return "\n".join(f"| {' | '.join(cells)} |" for cells in [header, marks, *rows])
 
 
+def console_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """Format a table for a terminal: first column left, the others right."""
+    widths = [max(len(row[i]) for row in [header, *rows]) for i in range(len(header))]
+    return "\n".join(
+        "  ".join(
+            [row[0].ljust(widths[0])]
+            + [cell.rjust(width) for cell, width in zip(row[1:], widths[1:], strict=True)]
+        ).rstrip()
+        for row in [header, *rows]
+    )
+
+
 def replace_block(path: Path, name: str, content: str) -> None:
     """Put content between a file's markers ``<!-- name -->`` and ``<!-- /name -->``.
 

@@ -10,6 +10,7 @@ from adaptive.plant import Plant
 from adaptive.sensing import SensorErrors
 from adaptive.simulation import SimulatedPlatform
 from dvfs.power import BlockPower, PowerModel
+from experiments.surroundings import ShiftedAmbient
 from experiments.workloads import Workload
 from thermal.network import Matrix, RcNetwork, Vector
 
@@ -32,6 +33,8 @@ class Mismatch:
         in the logarithm [K].
     lag_s, delay_s
         Range of the zones' time constant and of the actuator's delay, uniform [s].
+    ambient_k
+        Range of how much warmer it is around the board than the scenario says, uniform [K].
     """
 
     resistance: float = 0.15
@@ -42,6 +45,7 @@ class Mismatch:
     noise_k: Range = (0.1, 1.0)
     lag_s: Range = (0.0, 1.0)
     delay_s: Range = (0.0, 0.1)
+    ambient_k: Range = (0.0, 0.0)
 
     def __post_init__(self) -> None:
         for name in ("resistance", "capacitance", "power"):
@@ -52,6 +56,9 @@ class Mismatch:
             least = 0.0 if name in ("lag_s", "delay_s") else 1e-6
             if not (least <= low <= high and math.isfinite(high)):
                 raise ValueError(f"{name} is {(low, high)}, expected a range above {least:g}")
+        low, high = self.ambient_k
+        if not -50.0 <= low <= high <= 50.0:
+            raise ValueError(f"ambient_k is {(low, high)}, expected a range within -50 to 50")
 
 
 NONE = Mismatch(0.0, 0.0, 0.0, (1.0, 1.0), (1.0, 1.0), (1e-6, 1e-6), (0.0, 0.0), (0.0, 0.0))
@@ -74,12 +81,21 @@ class DrawnBoard:
         What was drawn, in short, for tables, over the board file's: the summed temperature rise
         of all nodes for a watt in each, the summed capacity, the mean factor on the islands'
         switched capacitances, and the factor on leakage.
+    warmer_k
+        How much warmer it is around this board than the scenario says [K].
     """
 
     plant: Plant
     sensing: SensorErrors
     actuator_delay_s: float
     factors: Mapping[str, float]
+    warmer_k: float = 0.0
+
+    def surrounded(self, workload: Workload) -> Workload:
+        """Return a workload with this board's own ambient."""
+        if self.warmer_k == 0.0:
+            return workload
+        return replace(workload, ambient=ShiftedAmbient(workload.ambient, self.warmer_k))
 
     def platform(
         self, workload: Workload, *, cap_degc: float, start_degc: Vector, step_s: float = 0.01
@@ -99,7 +115,7 @@ class DrawnBoard:
         """
         return SimulatedPlatform(
             self.plant,
-            ambient_degc=workload.ambient_degc(),
+            ambient_degc=self.surrounded(workload).ambient_degc(),
             cap_degc=cap_degc,
             demand_hz=workload.demand_hz(),
             deadline_s=workload.deadline_s,
@@ -161,12 +177,14 @@ def draw_board(plant: Plant, *, seed: int, mismatch: Mismatch | None = None) -> 
         zones=tuple(replace(zone, resolution_k=resolution_k) for zone in plant.zones),
     )
     reach = float(np.linalg.inv(network.laplacian).sum())
+    lag_s = float(generator.uniform(*spread.lag_s))
+    noise_seed = int(generator.integers(2**31))
     return DrawnBoard(
         plant=true,
         sensing=SensorErrors(
             noise_k=noise_k,
-            lag_s=float(generator.uniform(*spread.lag_s)),
-            seed=int(generator.integers(2**31)),
+            lag_s=lag_s,
+            seed=noise_seed,
         ),
         actuator_delay_s=float(generator.uniform(*spread.delay_s)),
         factors={
@@ -175,6 +193,7 @@ def draw_board(plant: Plant, *, seed: int, mismatch: Mismatch | None = None) -> 
             "power": float(np.mean(list(power.values()))),
             "leakage": leakage,
         },
+        warmer_k=float(generator.uniform(*spread.ambient_k)),
     )
 
 

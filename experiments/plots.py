@@ -47,7 +47,7 @@ def timeline(run: Run, accuracy: pd.Series) -> Figure:
     _accuracy(axes[4], minutes, rows, colour)
     axes[4].set(xlabel="simulated time [min]")
     for axis in axes:
-        _plain(axis)
+        plain(axis)
     axes[0].set_title(
         f"{summary.governor}: peak {summary.peak_degc:.1f} °C, {summary.served:,} frames answered, "
         f"{summary.dropped:,} dropped",
@@ -64,10 +64,10 @@ def temperatures(runs: Sequence[Run]) -> Figure:
         minutes, rows = _binned(run.frame())
         name = run.summary.governor
         axis.plot(minutes, rows["hottest_degc"], color=COLOURS[name], label=name)
-    _cap(axis, runs[0].summary.cap_degc)
+    draw_cap(axis, runs[0].summary.cap_degc)
     axis.set(ylabel="hottest junction [°C]", xlabel="simulated time [min]")
     axis.legend(loc="lower right", frameon=False, ncols=2)
-    _plain(axis)
+    plain(axis)
     return figure
 
 
@@ -86,7 +86,7 @@ def answers(summaries: Sequence[Summary]) -> Figure:
     right.set(xlabel="energy per right answer [µJ]")
     left.invert_yaxis()
     for axis in (left, right):
-        _plain(axis)
+        plain(axis)
         axis.grid(visible=False, axis="y")
     return figure
 
@@ -95,7 +95,7 @@ def _temperature(
     axis: Axes, minutes: pd.Series, rows: pd.DataFrame, summary: Summary, colour: str
 ) -> None:
     axis.plot(minutes, rows["hottest_degc"], color=colour)
-    _cap(axis, summary.cap_degc)
+    draw_cap(axis, summary.cap_degc)
     axis.set(ylabel="hottest junction [°C]")
 
 
@@ -126,7 +126,7 @@ def _binned(frame: pd.DataFrame) -> tuple[pd.Series, pd.DataFrame]:
     return rows["time_s"] / 60.0, rows
 
 
-def _cap(axis: Axes, cap_degc: float) -> None:
+def draw_cap(axis: Axes, cap_degc: float) -> None:
     """Draw the cap, with room above it for its name."""
     axis.set_ylim(top=max(axis.get_ylim()[1], cap_degc + 6.0))
     axis.axhline(cap_degc, color=_INK, lw=1, ls="--")
@@ -135,7 +135,8 @@ def _cap(axis: Axes, cap_degc: float) -> None:
     )
 
 
-def _plain(axis: Axes) -> None:
+def plain(axis: Axes) -> None:
+    """Leave out the lines that say nothing."""
     axis.spines[["top", "right"]].set_visible(False)
     axis.grid(visible=True, alpha=0.25)
     axis.margins(x=0)

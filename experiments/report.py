@@ -2,11 +2,12 @@
 
 import base64
 import html
-import io
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from matplotlib.figure import Figure
+
+from experiments.figures import png_bytes
 
 _STYLE = """
 body { font: 16px/1.5 system-ui, sans-serif; color: #222; max-width: 60rem; margin: 2rem auto;
@@ -18,13 +19,6 @@ th:first-child, td:first-child { text-align: left; }
 img { max-width: 100%; height: auto; }
 footer { color: #666; font-size: .85rem; margin-top: 3rem; }
 """
-
-
-def png_bytes(figure: Figure) -> bytes:
-    """Render a figure as PNG."""
-    stream = io.BytesIO()
-    figure.savefig(stream, format="png", dpi=110)
-    return stream.getvalue()
 
 
 def write_report(

@@ -170,6 +170,13 @@ class LoadedScenario(msgspec.Struct, frozen=True):
     origin: str
     content: ScenarioFile
 
+    def files(self) -> tuple[Path, ...]:
+        """Return the files it is read from: the scenario's, and its camera's."""
+        scenario, demand = Path(self.origin), self.content.demand
+        if isinstance(demand, TraceEntry):
+            return scenario, scenario.parent / demand.file
+        return (scenario,)
+
     def changed(
         self, *, ambient_degc: float | None = None, length_s: float | None = None
     ) -> "LoadedScenario":
@@ -226,7 +233,7 @@ class LoadedScenario(msgspec.Struct, frozen=True):
     ) -> Demand:
         entry = self.content.demand
         if isinstance(entry, TraceEntry):
-            trace = load_trace(Path(self.origin).parent / entry.file)
+            trace = load_trace(self.files()[-1])
             return trace if entry.mean_hz is None else trace.scaled(entry.mean_hz)
         if entry.mean_hz is not None:
             mean_hz = entry.mean_hz

@@ -57,11 +57,12 @@ class Bursts:
         generator = np.random.default_rng(self.seed)
         starts = generator.uniform(0.0, self.cycle_s - self.burst_s, cycles).tolist()
 
+        high_hz, between_hz = self.factor * self.mean_hz, self.between_hz
+
         def demand_hz(time_s: float) -> float:
             cycle = min(int(time_s / self.cycle_s), cycles - 1)
             since_s = time_s - cycle * self.cycle_s - starts[cycle]
-            in_burst = 0.0 <= since_s < self.burst_s
-            return self.factor * self.mean_hz if in_burst else self.between_hz
+            return high_hz if 0.0 <= since_s < self.burst_s else between_hz
 
         return demand_hz
 

@@ -20,7 +20,7 @@ from experiments.outcome import Run, relative_worth, summarise
 from experiments.reward import Worth, score
 from experiments.scenario_file import load_scenario
 from experiments.scenarios import Scenario
-from experiments.starts import start_degc
+from experiments.starts import Start, start_degc
 from experiments.stream import ExpectedStream, FormStream, Stream
 from experiments.user_governor import build_governor, governor_name
 from experiments.workloads import Workload
@@ -28,7 +28,8 @@ from models.data import load_digits
 from thermal.network import Vector
 
 DEFAULT_SCENARIO = "bursts"
-_HOT_START_BELOW_K = 1.0  # where a hot start settles, below the cap
+HOT_START_BELOW_K = 1.0
+"""Where a hot start settles, below the cap [K]."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -49,8 +50,8 @@ class Study:
         What really comes, and how warm it really is.
     board
         The board as it truly is.
-    start_degc
-        Node temperatures at the start, shape (n,) [degC].
+    start, start_degc
+        Cold or hot, and node temperatures at the start, shape (n,) [degC].
     stream
         The frames and the answers to them.
     worth
@@ -63,6 +64,7 @@ class Study:
     scenario: Scenario
     workload: Workload
     board: DrawnBoard
+    start: Start
     start_degc: Vector
     stream: Stream
     worth: Worth
@@ -231,12 +233,13 @@ def prepare(
         scenario=_told(workload, cap_degc=cap),
         workload=workload,
         board=true,
+        start=asked.content.begins,
         start_degc=start_degc(
             true.plant,
             table,
-            workload,
+            true.surrounded(workload),
             start=asked.content.begins,
-            below_degc=cap - _HOT_START_BELOW_K,
+            below_degc=cap - HOT_START_BELOW_K,
         ),
         stream=stream,
         worth=Worth.of_tree(network.labels),

@@ -110,6 +110,19 @@ class AmbientDay:
 
 
 @dataclass(frozen=True, slots=True)
+class ShiftedAmbient:
+    """Another ambient, warmer by so much throughout [K]."""
+
+    ambient: Ambient
+    warmer_k: float
+
+    def profile(self, length_s: float) -> OfTime:
+        """Return it [degC] as a function of time, for a run of a given length [s]."""
+        inner = self.ambient.profile(length_s)
+        return lambda time_s: inner(time_s) + self.warmer_k
+
+
+@dataclass(frozen=True, slots=True)
 class Fan:
     """A fan in steps: conductance to the ambient over what the board file says.
 

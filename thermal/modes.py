@@ -25,6 +25,10 @@ class Modes:
         `L`, column k the temperatures of mode k, shape (n, n).
     right
         `R`, row k what reads mode k out of the temperatures, shape (n, n).
+
+    Notes
+    -----
+    Of many networks at once (`decompose_many`) every array has their axes in front.
     """
 
     rate: Vector
@@ -44,14 +48,27 @@ def decompose(network: RcNetwork) -> Modes:
     ValueError
         If capacities and conductances lie so far apart that double precision loses a decay rate.
     """
-    root_c = np.sqrt(network.capacitance)
-    rate, mode = np.linalg.eigh(network.laplacian / np.outer(root_c, root_c))
-    if not (np.isfinite(rate).all() and rate[0] > rate[-1] * 1e-15):
+    return decompose_many(network.capacitance, network.laplacian)
+
+
+def decompose_many(capacitance: Vector, laplacian: Matrix) -> Modes:
+    """Return the modal forms of networks, shapes (..., n) [J/K] and (..., n, n) [W/K].
+
+    Raises
+    ------
+    ValueError
+        As `decompose`, for the first network that loses a decay rate.
+    """
+    root_c = np.sqrt(capacitance)
+    down, across = root_c[..., np.newaxis], root_c[..., np.newaxis, :]
+    rate, mode = np.linalg.eigh(laplacian / (down * across))
+    good = np.isfinite(rate).all(axis=-1) & (rate[..., 0] > rate[..., -1] * 1e-15)
+    if not good.all():
         raise ValueError(
-            f"decay rates are {rate.tolist()} 1/s, expected all above 0: "
+            f"decay rates are {rate[~good][0].tolist()} 1/s, expected all above 0: "
             "capacities or conductances lie too many orders of magnitude apart"
         )
-    return Modes(rate, mode / root_c[:, np.newaxis], mode.T * root_c)
+    return Modes(rate, mode / down, mode.swapaxes(-1, -2) * across)
 
 
 def crossings(weights: Vector, rate: Vector, *, until_s: float) -> tuple[float, ...]:

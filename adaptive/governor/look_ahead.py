@@ -17,13 +17,17 @@ Two facts make the prediction safe rather than merely good:
 from collections.abc import Sequence
 
 import numpy as np
+from numpy.typing import NDArray
 
 from adaptive.operating_point import OperatingPoint
 from adaptive.plant import Plant
 from adaptive.platform import Observation
+from adaptive.point_power import PointPower
 from thermal.discretise import discretise
 from thermal.network import Matrix, Vector
 from thermal.observer import Observer
+
+Indices = NDArray[np.intp]
 
 
 class LookAhead:
@@ -72,92 +76,157 @@ class LookAhead:
             raise ValueError(f"sustain_s is {sustain_s}, expected at least horizon_s = {horizon_s}")
         if not margin_k >= 0.0:
             raise ValueError(f"margin_k is {margin_k}, expected 0 or more")
-        self._points = undominated(points)
-        self._plant = plant
-        self._ambient_degc = ambient_degc
-        self._limit_degc = cap_degc - margin_k
-        self._estimate = _StateEstimate(plant, ambient_degc=ambient_degc, period_s=period_s)
-        near, far = _instants_s(period_s, horizon_s), _instants_s(2.0 * horizon_s, sustain_s)
-        self._near = len(near)
-        self._free, forced = _horizon_maps(plant, [*near, *far])
-
-        self._latency_s = np.array([p.latency_s for p in self._points])
-        self._duty = np.array([p.duty for p in self._points])
-        self._accuracy = np.array([p.accuracy for p in self._points])
-        at_cap = np.full(len(plant.network.nodes), cap_degc)
-        idle, busy = (
-            np.stack([plant.node_power_w(p.islands, {p.cores: u}, at_cap) for p in self._points])
-            for u in (0.0, 1.0)
+        self.horizon = Horizon(
+            undominated(points),
+            plant,
+            ambient_degc=ambient_degc,
+            cap_degc=cap_degc,
+            limit_degc=cap_degc - margin_k,
+            near_s=_instants_s(period_s, horizon_s),
+            far_s=_instants_s(2.0 * horizon_s, sustain_s),
         )
-        # Everything a unit of utilisation adds is linear: idle + utilisation x work.
-        self._idle_w, self._work_w = idle.sum(axis=1), (busy - idle).sum(axis=1)  # (N,)
-        self._idle_rise: Matrix = idle @ forced  # (N, instants x junctions)
-        self._work_rise: Matrix = (busy - idle) @ forced
-        self._point: OperatingPoint | None = None
+        self._names = tuple(zone.name for zone in plant.zones)
+        self._period_s = period_s
+        self._temps: Vector | None = None
+        self._time_s = 0.0
+        self._number = 0  # of the point chosen last
 
     def decide(self, observation: Observation) -> OperatingPoint:
         """Return the admissible point that answers most frames rightly, the cooler one on a tie."""
-        temps = self._estimate.update(observation, self._point)
-        wanted_hz = observation.demand_hz + observation.backlog / _CLEAR_S
-        utilisation = np.minimum(self._duty, wanted_hz * self._latency_s)  # (N,)
-        near_peak, peak = self._peaks_degc(temps, utilisation)
+        readings = np.array([observation.temps_degc[name] for name in self._names])
+        elapsed_s, self._time_s = observation.time_s - self._time_s, observation.time_s
+        served_hz = np.asarray(observation.served_hz)
+        if self._temps is None or lost(np.asarray(elapsed_s), self._period_s):
+            temps = self.horizon.unknown(readings)
+        else:
+            temps = self.horizon.predict(self._temps, np.asarray(self._number), served_hz)
+        self._temps = self.horizon.correct(temps, readings)
+        wanted_hz = observation.demand_hz + observation.backlog / CLEAR_S
+        self._number = int(self.horizon.choose(self._temps, np.asarray(wanted_hz)))
+        return self.horizon.points[self._number]
+
+
+CLEAR_S = 1.0
+"""A backlog is worth clearing within this time [s]."""
+
+
+def lost(elapsed_s: Vector, period_s: float) -> NDArray[np.bool_]:
+    """Say whether so much or little time has passed that the estimate of a board is lost."""
+    return np.asarray(np.abs(elapsed_s / period_s - 1.0) > 0.5)
+
+
+class Horizon:
+    """What a board's model says of its points: for one board, or for many along leading axes.
+
+    Parameters
+    ----------
+    points
+        Candidates.
+    plant
+        The board's model.
+    ambient_degc, cap_degc
+        Ambient, and temperature that leakage is taken at [degC].
+    limit_degc
+        Highest junction temperature allowed [degC].
+    near_s, far_s
+        Instants at which a point must be below it to be admissible, and to last; the first of them
+        is the control period [s].
+    """
+
+    def __init__(
+        self,
+        points: Sequence[OperatingPoint],
+        plant: Plant,
+        *,
+        ambient_degc: float,
+        cap_degc: float,
+        limit_degc: float,
+        near_s: Sequence[float],
+        far_s: Sequence[float],
+    ) -> None:
+        self.points = tuple(points)
+        self._ambient_degc = ambient_degc
+        self._limit_degc = limit_degc
+        self._near = len(near_s) * len(plant.power.blocks)
+        self._free, forced = _horizon_maps(plant, [*near_s, *far_s])
+        self._latency_s = np.array([p.latency_s for p in points])
+        self._duty = np.array([p.duty for p in points])
+        self._accuracy = np.array([p.accuracy for p in points])
+        self._power = PointPower.of(points, plant)
+        at_cap = np.full(len(plant.network.nodes), cap_degc)
+        idle = self._power.idle_w + self._power.leakage_w * self._power.growth(at_cap)
+        # Everything a unit of utilisation adds is linear: idle + utilisation x work.
+        self._idle_w, self._work_w = idle.sum(axis=1), self._power.work_w.sum(axis=1)  # (C,)
+        self._idle_rise: Matrix = idle @ forced  # (C, instants x junctions)
+        self._work_rise: Matrix = self._power.work_w @ forced
+        zones = [plant.network.index(zone.node) for zone in plant.zones]
+        self._zones = np.array(zones)
+        self._observer = Observer(
+            discretise(plant.network, near_s[0]),
+            zones=tuple(zones),
+            process_k=_PROCESS_K,
+            noise_k=max(zone.resolution_k for zone in plant.zones) / 12**0.5 + 0.05,
+        )
+
+    def unknown(self, readings_degc: Vector) -> Vector:
+        """Return node temperatures when nothing is known of what the zones do not see.
+
+        All nodes are taken to be as hot as the hottest zone; shapes (..., zones) and (..., n).
+        """
+        hottest = readings_degc.max(axis=-1, keepdims=True)
+        return np.asarray(np.repeat(hottest, len(self._observer.model.nodes), axis=-1))
+
+    def predict(self, temps_degc: Vector, numbers: Indices, served_hz: Vector) -> Vector:
+        """Return node temperatures a period later, shape (..., n) [degC].
+
+        Parameters
+        ----------
+        temps_degc
+            Node temperatures before, shape (..., n) [degC].
+        numbers, served_hz
+            The point that ran, and the frames it answered a second, shape (...) [Hz].
+        """
+        power, busy = self._power, np.minimum(served_hz * self._latency_s[numbers], 1.0)
+        drawn = power.idle_w[numbers] + busy[..., np.newaxis] * power.work_w[numbers]
+        drawn = drawn + power.leakage_w[numbers] * power.growth(temps_degc)
+        return self._observer.predict(temps_degc, drawn, self._ambient_degc)
+
+    def correct(self, temps_degc: Vector, readings_degc: Vector) -> Vector:
+        """Return node temperatures corrected by zone readings, shape (..., n) [degC]."""
+        error = readings_degc - temps_degc[..., self._zones]
+        return np.asarray(temps_degc + error @ self._observer.gain.T)
+
+    def choose(self, temps_degc: Vector, wanted_hz: Vector) -> Indices:
+        """Return the number of the best point, shape (...).
+
+        Parameters
+        ----------
+        temps_degc
+            Node temperatures, shape (..., n) [degC].
+        wanted_hz
+            Frame rate worth providing, shape (...) [Hz].
+        """
+        utilisation = np.minimum(self._duty, wanted_hz[..., np.newaxis] * self._latency_s)
+        near_peak, peak = self._peaks_degc(temps_degc, utilisation)  # (..., C)
         admissible = near_peak <= self._limit_degc
-        if not admissible.any():
-            self._point = self._points[int(near_peak.argmin())]
-            return self._point
         lasting = peak <= self._limit_degc
         accuracy = np.where(lasting, self._accuracy, self._accuracy.min())
         right_hz = np.where(admissible, utilisation / self._latency_s * accuracy, -1.0)
         # Gains below one answer in a hundred thousand do not justify a hotter point.
-        best = right_hz >= right_hz.max() * (1.0 - 1e-5)
+        best = right_hz >= right_hz.max(axis=-1, keepdims=True) * (1.0 - 1e-5)
         power = self._idle_w + utilisation * self._work_w
-        self._point = self._points[int(np.where(best, power, np.inf).argmin())]
-        return self._point
+        cheapest = np.where(best, power, np.inf).argmin(axis=-1)
+        return np.asarray(np.where(admissible.any(axis=-1), cheapest, near_peak.argmin(axis=-1)))
 
     def _peaks_degc(self, temps: Vector, utilisation: Vector) -> tuple[Vector, Vector]:
-        """Return each candidate's hottest junction, near and over all instants, (N,) [degC]."""
-        free = self._free @ (temps - self._ambient_degc)  # (instants x junctions,)
-        rise = self._idle_rise + utilisation[:, np.newaxis] * self._work_rise
-        hottest = (free + rise).reshape(len(rise), -1, len(self._plant.power.blocks)).max(axis=2)
-        near: Vector = self._ambient_degc + hottest[:, : self._near].max(axis=1)
-        whole: Vector = self._ambient_degc + hottest.max(axis=1)
-        return near, whole
-
-
-_CLEAR_S = 1.0  # a backlog is worth clearing within this time
-
-
-class _StateEstimate:
-    """Temperatures of all nodes, from the model corrected by the zones."""
-
-    def __init__(self, plant: Plant, *, ambient_degc: float, period_s: float) -> None:
-        self._plant = plant
-        self._ambient_degc = ambient_degc
-        self._period_s = period_s
-        self._names = tuple(zone.name for zone in plant.zones)
-        self._observer = Observer(
-            discretise(plant.network, period_s),
-            zones=tuple(plant.network.index(zone.node) for zone in plant.zones),
-            process_k=_PROCESS_K,
-            noise_k=max(zone.resolution_k for zone in plant.zones) / 12**0.5 + 0.05,
-        )
-        self._temps: Vector | None = None
-        self._time_s = 0.0
-
-    def update(self, observation: Observation, point: OperatingPoint | None) -> Vector:
-        """Return node temperatures now, given what ran since the last update [degC]."""
-        readings = np.array([observation.temps_degc[name] for name in self._names])
-        elapsed_s = observation.time_s - self._time_s
-        self._time_s = observation.time_s
-        if self._temps is None or point is None or abs(elapsed_s / self._period_s - 1.0) > 0.5:
-            # Nothing is known of what the zones do not see: take it as hot as the hottest of them.
-            self._temps = np.full(len(self._plant.network.nodes), readings.max())
-        else:
-            busy = min(observation.served_hz * point.latency_s, 1.0)
-            power = self._plant.node_power_w(point.islands, {point.cores: busy}, self._temps)
-            self._temps = self._observer.predict(self._temps, power, self._ambient_degc)
-        self._temps = self._observer.correct(self._temps, readings)
-        return self._temps
+        """Return each candidate's hottest junction, near and over all instants [degC]."""
+        free = (temps - self._ambient_degc) @ self._free.T  # (..., instants x junctions)
+        hottest = utilisation[..., np.newaxis] * self._work_rise
+        hottest += self._idle_rise
+        hottest += free[..., np.newaxis, :]
+        near = hottest[..., : self._near].max(axis=-1)
+        whole = np.maximum(near, hottest[..., self._near :].max(axis=-1))
+        return self._ambient_degc + near, self._ambient_degc + whole
 
 
 _PROCESS_K = 0.02  # how far the model may drift from the board in one period

@@ -23,7 +23,9 @@ _OWN = "or your own as package.module:Class"
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's arguments."""
     parser.add_argument("--board", default="odroid-xu4", help="bundled name or file (%(default)s)")
-    parser.add_argument("--governor", default="look-ahead", help=f"(%(default)s) {names()}")
+    parser.add_argument(
+        "--governor", default="look-ahead", help=f"(%(default)s) {governor_names()}"
+    )
     parser.add_argument(
         "--scenario",
         default=DEFAULT_SCENARIO,
@@ -38,7 +40,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--json", action="store_true", help="print one JSON object")
 
 
-def names() -> str:
+def governor_names() -> str:
     """Return what a governor may be, for help texts."""
     return f"{', '.join(GOVERNORS)}, {_OWN}"
 

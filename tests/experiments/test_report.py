@@ -4,7 +4,8 @@ from pathlib import Path
 
 from matplotlib.figure import Figure
 
-from experiments.report import png_bytes, write_report
+from experiments.figures import png_bytes
+from experiments.report import write_report
 
 
 def figure() -> Figure:

@@ -1,0 +1,1 @@
+"""Governors side by side: cells that can be resumed, one table, one figure a scenario, one page."""
