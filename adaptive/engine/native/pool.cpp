@@ -85,8 +85,9 @@ void Pool::serve() {
       wait_while(round_, seen);
       sleepers_.fetch_sub(1);
     }
-    if (stop_.load()) return;
     seen = round_.load();
+    // Looked at after the round: the last one is only raised once this is set.
+    if (stop_.load()) return;
     const Work work = work_.load();
     void *const context = context_.load();
     claim(seen, work, context, count_.load());
