@@ -64,6 +64,12 @@ inline void combine_sums(int32x4_t high, int32x4_t cross, int32x4_t low, int64x2
   }
 }
 
+inline int32x4_t to_code(const Constants &k, int32x4_t value) {
+  const int32x4_t clamped =
+      vminq_s32(vmaxq_s32(value, vdupq_n_s32(k.least)), vdupq_n_s32(k.greatest));
+  return vaddq_s32(clamped, vdupq_n_s32(k.zero));
+}
+
 // Requantises four channels from `at` on to codes of the output's bits.
 template <Products P, int V>
 inline __attribute__((always_inline)) int32x4_t finish_vector(const Constants &k, const Sums<P, V> &sums, int v, int at) {
@@ -71,15 +77,12 @@ inline __attribute__((always_inline)) int32x4_t finish_vector(const Constants &k
   const int32x4_t shift = vld1q_s32(k.shift + at);
   const int32x2_t m[2] = {vget_low_s32(multiplier), vget_high_s32(multiplier)};
   const int32x2_t s[2] = {vget_low_s32(shift), vget_high_s32(shift)};
+  int32x2_t half[2];
   if (P == Products::kHigh && k.narrow) {
     const int32x4_t sum = vaddq_s32(sums.high[v], vld1q_s32(k.start + at));
-    // Shifts are 32 or more here: the upper words hold the result, shifted by the rest.
-    const int64x2_t lower = vmlal_s32(vld1q_s64(k.rounding + at), vget_low_s32(sum), m[0]);
-    const int64x2_t upper = vmlal_s32(vld1q_s64(k.rounding + at + 2), vget_high_s32(sum), m[1]);
-    const int32x4_t words = vcombine_s32(vshrn_n_s64(lower, 32), vshrn_n_s64(upper, 32));
-    const int32x4_t code = vshlq_s32(words, vsubq_s32(vdupq_n_s32(32), shift));
-    return vminq_s32(vmaxq_s32(code, vdupq_n_s32(k.least + k.zero)),
-                     vdupq_n_s32(k.greatest + k.zero));
+    half[0] = vmovn_s64(shift_right(vmull_s32(vget_low_s32(sum), m[0]), s[0]));
+    half[1] = vmovn_s64(shift_right(vmull_s32(vget_high_s32(sum), m[1]), s[1]));
+    return to_code(k, vcombine_s32(half[0], half[1]));
   }
   const int32x4_t high = vaddq_s32(sums.high[v], vld1q_s32(k.high + at));
   int32x4_t cross = vdupq_n_s32(0), low = cross;
@@ -92,16 +95,12 @@ inline __attribute__((always_inline)) int32x4_t finish_vector(const Constants &k
   combine_sums<P>(high, cross, low, total);
   const int32x4_t before = vld1q_s32(k.pre_shift + at);
   const int32x2_t p[2] = {vget_low_s32(before), vget_high_s32(before)};
-  int32x2_t half[2];
   for (int i = 0; i < 2; ++i) {
     const int64x2_t biased = vaddq_s64(total[i], vld1q_s64(k.bias + at + 2 * i));
     const int32x2_t value = vqmovn_s64(shift_right(biased, p[i]));
     half[i] = vqmovn_s64(shift_right(vmull_s32(value, m[i]), s[i]));
   }
-  const int32x4_t code = vcombine_s32(half[0], half[1]);
-  const int32x4_t clamped =
-      vminq_s32(vmaxq_s32(code, vdupq_n_s32(k.least)), vdupq_n_s32(k.greatest));
-  return vaddq_s32(clamped, vdupq_n_s32(k.zero));
+  return to_code(k, vcombine_s32(half[0], half[1]));
 }
 
 // Sixteen bytes as four vectors.
