@@ -35,7 +35,12 @@ def comparison_table(*, minutes: float, seeds: int) -> str:
         for governor in COMPARED
     ]
     cells = list(SerialExecutor().map(run_cell, requests, shared=None))
-    return markdown_table(HEADER, lines_of(frame_of(cells)))
+    caption = (
+        f"*{seeds} seeds of {minutes:g} minutes from a cold start, on a board exactly as its file: "
+        "what differs here is policy, not robustness. Reward is the mean over the seeds; least, "
+        "most, p99, peak and time above the cap are extremes.*"
+    )
+    return f"{markdown_table(HEADER, lines_of(frame_of(cells)))}\n\n{caption}"
 
 
 def fleet_table(*, boards: int, minutes: float) -> str:
@@ -65,7 +70,11 @@ def fleet_table(*, boards: int, minutes: float) -> str:
         "mJ/correct",
         "boards ever above cap",
     )
-    return markdown_table(header, rows)
+    caption = (
+        f"*{boards} Odroid-XU4, `bursts`, {minutes:g} minutes from a cold start; percentiles of "
+        "each column on its own.*"
+    )
+    return f"{markdown_table(header, rows)}\n\n{caption}"
 
 
 def speed_table(governors: tuple[str, ...], *, minutes: float) -> str:

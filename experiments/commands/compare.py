@@ -11,10 +11,10 @@ from pathlib import Path
 
 import pandas as pd
 
-from adaptive.archive import write_atomically
 from adaptive.artifact import load_artifact
 from adaptive.config import board_path
 from adaptive.errors import ConfigError
+from adaptive.files import write_atomically
 from adaptive.search.executors.choose import add_executor_arguments, open_executor
 from experiments.commands.simulate import add_shared_arguments, governor_names
 from experiments.comparison.cells import Cell, CellRequest, run_cells

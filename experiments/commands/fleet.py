@@ -13,8 +13,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from adaptive.archive import write_atomically
 from adaptive.errors import ConfigError
+from adaptive.files import write_atomically
 from adaptive.search.executors.choose import add_executor_arguments, open_executor
 from experiments.commands.simulate import add_shared_arguments, governor_names
 from experiments.figures import pdf_bytes, png_bytes

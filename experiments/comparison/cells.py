@@ -11,7 +11,7 @@ from pathlib import Path
 import msgspec
 import numpy as np
 
-from adaptive.archive import write_atomically
+from adaptive.files import write_atomically
 from adaptive.search.executors.protocol import Executor
 from experiments.outcome import Run
 from experiments.study import Study, prepare
