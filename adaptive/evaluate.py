@@ -220,6 +220,13 @@ def run_schedule(engine: NodeEngine, images: Pixels, plan: Schedule) -> Iterator
             del values[value]
 
 
+def arithmetic_saved(artifact: Artifact, plan: Schedule) -> float:
+    """Return multiply-accumulates of the efforts one by one, over those of the schedule."""
+    macs = {work.name: work.macs for work in artifact.work}
+    together = sum(macs[name] for step in plan.steps for name in step.bits)
+    return len(plan.efforts) * sum(macs.values()) / together
+
+
 def correctness(
     engine: NodeEngine,
     images: Pixels,

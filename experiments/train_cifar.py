@@ -27,6 +27,7 @@ from adaptive.artifact import Artifact, save_artifact
 from adaptive.errors import AdaptiveError, ConfigError
 from adaptive.manifest import Fact
 from adaptive.precision import Bits, Effort, PrecisionPlan, random_plans
+from experiments.search.hint import load_hint
 from models.convert import convert
 from models.data import LabelledImages
 from models.datasets.catalogue import dataset
@@ -75,11 +76,12 @@ class Study:
 
 @dataclass(frozen=True, slots=True)
 class Folders:
-    """Where data lies, where checkpoints and the log go, and a float network to begin with."""
+    """Where data lies, checkpoints and the log go; a float network and plans to begin with."""
 
     data: Path | None
     work: Path
     float_state: Path | None = None
+    plans: Path | None = None
 
 
 def load_studies(path: Path) -> dict[tuple[str, str], Study]:
@@ -176,6 +178,7 @@ def trained(
         recipe=study.recipe.joint,
         checkpoint=folders.work / "joint.pt",
         report=Log(folders.work),
+        pool=() if folders.plans is None else load_hint(folders.plans, network.layers),
     )
     network.set_plan(None)
     return network.cpu().eval()
@@ -232,13 +235,16 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--float", type=Path, help="state_dict of a trained float network")
     parser.add_argument("--work-dir", type=Path, help="checkpoints and log (runs/ARTIFACT)")
     parser.add_argument("--config", type=Path, default=CONFIG, help="YAML file")
+    parser.add_argument(
+        "--plans", type=Path, metavar="HINT.json", help="plans to train on (adaptive search --hint)"
+    )
     parser.add_argument("--output", type=Path, help="artifact to write (the bundled one)")
     args = parser.parse_args(arguments)
     try:
         study = load_study(args.config, args.network, args.dataset)
         output = args.output or ARTIFACTS / f"{study.artifact}.npz"
         work = args.work_dir or Path("runs") / study.artifact
-        artifact = build_artifact(study, Folders(args.data_dir, work, args.float))
+        artifact = build_artifact(study, Folders(args.data_dir, work, args.float, args.plans))
         save_artifact(artifact, output)
     except (AdaptiveError, OSError) as error:
         print(f"train_cifar: {error}", file=sys.stderr)

@@ -4,7 +4,7 @@ The float phase is stochastic gradient descent with one cycle of the learning ra
 ("sandwich") goes on with the converted network, its batch norm folded, at a low rate.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -175,8 +175,12 @@ def train_jointly(
     recipe: JointRecipe,
     checkpoint: Path | None,
     report: Report,
+    pool: Sequence[PrecisionPlan] = (),
 ) -> None:
-    """Calibrate a converted network and train it in place; resumes from the checkpoint."""
+    """Calibrate a converted network and train it in place; resumes from the checkpoint.
+
+    Random plans are drawn from `pool` where it is given.
+    """
     images = calibration.images[: recipe.range_images]
     calibrate_ranges(network, images)
     if recipe.epochs == 0:
@@ -194,6 +198,7 @@ def train_jointly(
             loss_of=lambda logits: loss_at_levels(logits, labels),
             mixes=recipe.mixes,
             seed=int(rng.integers(2**32)),
+            pool=pool,
         )
 
     Phase(

@@ -1,6 +1,7 @@
 """The joint step: one weight set asked for several precision plans at once."""
 
-from collections.abc import Callable
+import random
+from collections.abc import Callable, Sequence
 
 from torch import Tensor
 
@@ -16,6 +17,7 @@ def sandwich_loss(
     loss_of: Callable[[Tensor], Tensor],
     mixes: int,
     seed: int,
+    pool: Sequence[PrecisionPlan] = (),
 ) -> Tensor:
     """Ask the widest plan for the labels; the narrower ones and random mixes for its answers.
 
@@ -31,13 +33,17 @@ def sandwich_loss(
         How many random plans join.
     seed
         Draws them.
+    pool
+        Plans to draw from, such as those a search found; any by default.
     """
     layers, bits = network.layers, network.bits
     network.set_plan(PrecisionPlan.uniform(layers, bits[0]))
     teacher = network.head_real(images)
     loss = loss_of(teacher)
     plans = [PrecisionPlan.uniform(layers, narrow) for narrow in bits[1:]]
-    if mixes:
+    if mixes and pool:
+        plans += random.Random(seed).sample(list(pool), min(mixes, len(pool)))
+    elif mixes:
         plans += random_plans(layers, mixes, seed=seed, bits=bits)
     for plan in plans:
         network.set_plan(plan)

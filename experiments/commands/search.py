@@ -16,9 +16,10 @@ from adaptive.search.racing import Race
 from adaptive.search.run import SETS, Found, Question, run_search
 from experiments.commands.evaluate import watched
 from experiments.search.asking import RATIO, at_least, chosen_cost, chosen_space, image_sets
+from experiments.search.hint import write_hint
 from experiments.search.methods import method_named
 from experiments.search.page import write_page
-from experiments.search.telling import points_table, print_found, write_hint
+from experiments.search.telling import points_table, print_found
 from models.datasets.catalogue import dataset_names
 
 HELP = (

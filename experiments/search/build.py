@@ -19,14 +19,14 @@ from adaptive.search.space import SearchSpace
 from experiments.commands.evaluate import chosen_dataset
 from experiments.progress import Progress
 from experiments.search.oracle_file import Oracle
-from models.data import LabelledImages
+from models.data import Distortion, LabelledImages, enlarge
 
 CONFIG = Path(__file__).parents[1] / "search_oracle.yaml"
 
 
 @dataclass(frozen=True, slots=True)
 class OracleEntry:
-    """One entry of the YAML file."""
+    """One entry of the YAML file; see its comments."""
 
     artifact: str
     arithmetic: Arithmetic
@@ -36,6 +36,7 @@ class OracleEntry:
     images: int
     cost: str
     groups: int | None = None
+    versions: int = 1
 
 
 def oracle_entries(path: Path = CONFIG) -> dict[str, OracleEntry]:
@@ -56,6 +57,7 @@ def build_oracle(
     if not isinstance(data, LabelledImages):
         raise ConfigError(f"artifact {plain.name}: its images are read one by one, expected a set")
     artifact = in_arithmetic(plain, entry, data)
+    data = several_versions(data, entry.versions)
     groups = group_layers(artifact, entry.grouping)
     if entry.groups is not None:
         groups = merge_groups(artifact, groups, entry.groups)
@@ -78,7 +80,8 @@ def build_oracle(
         "command": f"python -m experiments.search_oracle --build {name}",
         "artifact": artifact.name,
         "checksum": artifact.checksum,
-        "images": f"the first {count} calibration images",
+        "images": f"{count} calibration images"
+        + (f", each in {entry.versions} versions" if entry.versions > 1 else ""),
         "cost": f"{table.name}, {Objective.ENERGY.value}",
     }
     costs = np.array([table.of(effort, Objective.ENERGY) for effort in efforts])
@@ -86,12 +89,20 @@ def build_oracle(
 
 
 def in_arithmetic(artifact: Artifact, entry: OracleEntry, data: LabelledImages) -> Artifact:
-    """Return the network in the entry's arithmetic, as it is or requantised."""
+    """Return the network in the entry's arithmetic and bits, as it is or requantised."""
     if artifact.arithmetic is entry.arithmetic and set(entry.bits) <= set(artifact.bits):
         return artifact
     # Only who builds needs torch.
-    from experiments.requantise import requantised
+    from experiments.search.requantised import requantised
 
     return requantised(
-        artifact, arithmetic=entry.arithmetic, images=data.images[: entry.range_images]
+        artifact, entry.arithmetic, entry.bits, images=data.images[: entry.range_images]
     )
+
+
+def several_versions(data: LabelledImages, versions: int) -> LabelledImages:
+    """Return each image in so many versions, moved at random as where digits are measured."""
+    if versions == 1:
+        return data
+    distortion = Distortion(rotation_deg=15.0, shift_px=1.0, zoom=0.15, noise=8.0)
+    return enlarge(data, versions, distortion, seed=7)

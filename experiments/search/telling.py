@@ -4,16 +4,12 @@ import argparse
 import json
 from collections.abc import Sequence
 from dataclasses import replace
-from pathlib import Path
 
-from adaptive.artifact import Artifact
 from adaptive.cost import build_points
 from adaptive.errors import ConfigError
-from adaptive.files import write_atomically
 from adaptive.measured import MeasuredEffort
 from adaptive.operating_point import OperatingPointTable
 from adaptive.plant import Plant
-from adaptive.precision import Bits
 from adaptive.search.points import REPORT, FoundPoint, Target
 from adaptive.search.run import Found, Question
 from adaptive.search.space import SearchSpace
@@ -126,15 +122,3 @@ def points_table(
         efforts=[entry.effort for entry in measured],
     )
     return replace(table, checksum=artifact.checksum)
-
-
-def write_hint(path: Path, artifact: Artifact, plans: Sequence[tuple[Bits, ...]]) -> None:
-    """Write plans for `experiments.train_cifar --plans` to fine-tune on."""
-    content = {
-        "schema": 1,
-        "artifact": artifact.name,
-        "checksum": artifact.checksum,
-        "layers": artifact.layers,
-        "plans": [[int(bits) for bits in plan] for plan in plans],
-    }
-    write_atomically(path, json.dumps(content, indent=1).encode() + b"\n")

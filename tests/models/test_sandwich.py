@@ -49,3 +49,23 @@ def test_every_bias_is_trained_and_mixes_may_be_left_out() -> None:
     for layer in net.switchable.values():
         assert layer.bias.grad is not None
         assert (layer.bias.grad.abs().sum(dim=1) > 0).all()
+
+
+def test_mixes_are_drawn_from_a_pool_where_there_is_one() -> None:
+    net, images = network(), torch.from_numpy(random_images(5))
+    asked: list[PrecisionPlan] = []
+    run = net.set_plan
+
+    def note(plan: PrecisionPlan | None) -> None:
+        asked.append(plan)
+        run(plan)
+
+    net.set_plan = note
+    pool = [PrecisionPlan(net.layers, (Bits.INT16, Bits.INT8))]
+    sandwich_loss(
+        net, images, loss_of=lambda x: x.square().sum(), mixes=2, seed=0, pool=pool
+    )  # more mixes than plans: each once
+    assert asked == [
+        *(PrecisionPlan.uniform(net.layers, bits) for bits in BITS),
+        *pool,
+    ]

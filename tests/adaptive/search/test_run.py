@@ -6,11 +6,13 @@ import pytest
 from networks import small_artifact, small_images
 from searching import LinearCost, space_of
 
+from adaptive.engine.library import is_built
 from adaptive.engine.reference import ReferenceEngine
 from adaptive.errors import ConfigError
+from adaptive.search import meter
 from adaptive.search.executors.choose import open_executor
 from adaptive.search.executors.serial import SerialExecutor
-from adaptive.search.meter import Images
+from adaptive.search.meter import Bench, Images, Piece, measure_piece
 from adaptive.search.points import CALIBRATE, REPORT, SEARCH
 from adaptive.search.racing import Race
 from adaptive.search.run import Found, Question, run_search
@@ -133,3 +135,17 @@ def test_questions_that_do_not_fit_together_are_refused() -> None:
         Question(ARTIFACT, space_of(3), sets(), LinearCost((1.0,)), 8)
     with pytest.raises(ValueError, match="sets is"):
         Question(ARTIFACT, SPACE, {}, LinearCost((1.0,)), 8)
+
+
+def test_whichever_engine_measures_the_answers_are_the_same(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    if not is_built():
+        pytest.skip("the native engine is not built: pip install -e .")
+    bench = Bench(ARTIFACT, sets())
+    piece = Piece(SEARCH, 10, 90, tuple(SPACE.effort(mix) for mix in SPACE.mixes()))
+    found = []
+    for speed in (0.0, 1e9):
+        monkeypatch.setattr(meter, "NATIVE_SPEED", speed)
+        found.append(measure_piece(bench, piece))
+    assert np.array_equal(*found)
