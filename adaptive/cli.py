@@ -15,6 +15,13 @@ from types import ModuleType
 from adaptive.errors import AdaptiveError
 
 GROUP = "adaptive.commands"
+_EXTRAS = {
+    "torch": "train",
+    "pymoo": "search",
+    "dask": "cluster",
+    "distributed": "cluster",
+    "rich": "view",
+}
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -66,9 +73,7 @@ def _parser(found: dict[str, EntryPoint]) -> argparse.ArgumentParser:
 
 
 def _missing(name: str, error: ModuleNotFoundError) -> str:
-    extra = {"torch": "train", "pymoo": "search", "dask": "cluster", "distributed": "cluster"}.get(
-        error.name or "", "sim"
-    )
+    extra = _EXTRAS.get(error.name or "", "sim")
     return (
         f"adaptive {name}: needs the package {error.name}, which is not installed; "
         f"pip install 'thermal-adaptive-inference[{extra}]'"

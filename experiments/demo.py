@@ -17,6 +17,7 @@ from adaptive.errors import AdaptiveError
 from adaptive.governor.static import fastest
 from adaptive.plant import Plant
 from adaptive.precision import Bits, Effort, PrecisionPlan
+from experiments import live
 from experiments.docs import console_table, markdown_table, replace_block
 from experiments.governors import DEMO_GOVERNORS, make_governor
 from experiments.outcome import Run, Summary
@@ -43,9 +44,10 @@ def main() -> int:
         metavar="FILE",
         help="put the table between FILE's demo markers and two pictures into docs/ beside it",
     )
+    live.add_arguments(parser)
     args = parser.parse_args()
     try:
-        return _demo(args)
+        return live.show(args.seconds) if args.live else _demo(args)
     except AdaptiveError as error:
         print(f"demo: {error}", file=sys.stderr)
         return 2

@@ -44,6 +44,11 @@ class Embedded:
         """Where it listens."""
         return Path(self.service.assembly.configuration.socket.path)
 
+    @property
+    def is_alive(self) -> bool:
+        """Whether the loop runs."""
+        return self._thread.is_alive()
+
     def close(self) -> None:
         """Stop governing; settings are as they were when this returns."""
         self.service.stop()
