@@ -39,7 +39,7 @@ class Uncertainty:
 
     zone_lag_s: float = 0.5
     lag_error_s: float = 0.35
-    ambient_k: float = 5.0
+    ambient_k: float = 10.0
     ambient_drift_k: float = 0.15
     power: float = 0.15
     power_each: float = 0.1

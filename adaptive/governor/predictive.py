@@ -152,6 +152,11 @@ class Predictive:
         self._since_s = -math.inf
         self._owed = 0.0
 
+    @property
+    def kept(self) -> int:
+        """How many points are worth choosing at some price of power and some demand."""
+        return len(self._menu.points)
+
     def decide(self, observation: Observation) -> OperatingPoint:
         """Return the point to run; the coolest one without a temperature to believe."""
         self._forecast.update(observation.time_s, observation.demand_hz)
