@@ -21,6 +21,7 @@ from experiments.import_network import spread
 from models.calibrate import calibrate_ranges
 from models.data import Pixels
 from models.export import export_network, load_network, measure, with_measurements
+from models.mends import Mends, mended
 from models.ranges import RangeMethod
 
 
@@ -54,6 +55,19 @@ def requantised(
     base = artifact.name.removesuffix(f"_{artifact.arithmetic.value}")
     name = base if arithmetic is Arithmetic.AFFINE else f"{base}_{arithmetic.value}"
     return export_network(network, name=name, labels=artifact.labels, provenance=provenance)
+
+
+def healed(artifact: Artifact, images: Pixels, mends: Mends) -> Artifact:
+    """Return the mended network (`models.mends`) as an artifact; nothing is measured yet."""
+    twin = mended(load_network(artifact), images, mends)
+    provenance: dict[str, Fact] = {
+        **artifact.provenance,
+        "mended_from": artifact.checksum,
+        "mends": f"{mends}, from {len(images)} calibration images",
+    }
+    return export_network(
+        twin, name=f"{artifact.name}_mended", labels=artifact.labels, provenance=provenance
+    )
 
 
 def arguments_of(arguments: list[str]) -> argparse.Namespace:

@@ -2,10 +2,9 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
-from math import prod
+from math import isclose, prod
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from adaptive.artifact import Artifact
@@ -37,6 +36,9 @@ from models.pooling import Averaging, Flattening, GlobalAveraging, MaxPooling
 from models.ranged import Ranged
 from models.window import Window
 
+RELU6 = 6.0
+"""A calibrated range never ends there by chance: codes that do saturate as a ReLU6."""
+
 ELEMENTS = 2**19
 """Codes of one signal that are computed at a time: more would not fit the processor's cache."""
 
@@ -56,9 +58,7 @@ def export_network(
         Naming the layer whose numbers no integers express.
     """
     tensors = {}
-    with torch.no_grad():
-        flows = network.trace(torch.zeros((1, *network.input_shape), dtype=torch.uint8))
-    scales = {name: flow.scale for name, flow in flows.items()}
+    scales = network.scales()
     for step in network.steps:
         if isinstance(step.layer, SwitchableConv2d | SwitchableLinear):
             try:
@@ -93,6 +93,8 @@ def load_network(artifact: Artifact) -> SwitchableNetwork:
             )
         elif isinstance(step.layer, Ranged):
             step.layer.output_scale.fill_(scale)
+        if isinstance(step.layer, Ranged) and isclose(step.layer.reach, RELU6, rel_tol=1e-12):
+            step.layer.ceiling = RELU6
     return network.eval()
 
 

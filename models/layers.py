@@ -37,7 +37,7 @@ class _Switchable(Ranged, ABC):
     """What convolutions and linear layers share; only how they multiply differs.
 
     `bias` has one row for each precision, float64 so that its integer survives a round trip.
-    Plain float uses their mean.
+    Plain float uses their mean in training, so that all learn, and else that of the widest.
     """
 
     bias: Tensor
@@ -80,17 +80,30 @@ class _Switchable(Ranged, ABC):
         bits = self.bits
         if flow.mode is Mode.EXACT:
             return self.flow_of(self._exact(flow, bits), flow.mode, bits)
+        return self.flow_of(self.sums(flow, bits), flow.mode, self.output_bits(bits))
+
+    def sums(self, flow: Flow, bits: Bits) -> Tensor:
+        """Compute what is clamped and rounded to the output, in plain float or with fake bits."""
         read, fill = flow.values, (self.fill - flow.zero) * flow.scale
-        weight, bias = torch.as_tensor(self.weight), self.bias.mean(dim=0)
+        weight = torch.as_tensor(self.weight)
+        bias = self.bias.mean(dim=0) if self.training else self.bias[0]
         if flow.mode is Mode.FAKE:
             scales = self._allowed(channel_scales(weight), flow.scale)
-            weight = fake_quantise_weight(weight, scales, bits, arithmetic=self.arithmetic)
-            bias = self.bias[self.bit_list.index(bits)]
+            weight = fake_quantise_weight(weight, scales, bits, arithmetic=self.cut)
+            bias = self.bias_of(bits)
             if bits != Bits.INT16:  # whatever flows is on the 16-bit grid already
                 read, fill = (self._read_fake(v, flow, bits) for v in (read, fill))
         values = self._multiply(read, weight, fill.to(read.dtype))
-        values = values + bias.to(values.dtype).reshape(-1, *[1] * (values.ndim - 2))
-        return self.flow_of(values, flow.mode, self.output_bits(bits))
+        return values + bias.to(values.dtype).reshape(-1, *[1] * (values.ndim - 2))
+
+    def bias_of(self, bits: Bits) -> Tensor:
+        """Return the biases of one precision, shape (Cout,); a view that may be changed."""
+        return self.bias[self.bit_list.index(bits)]
+
+    def cut_away(self, bits: Bits) -> float:
+        """Return what cutting an output takes from its rounded value in the mean."""
+        output = self.output_bits(bits)
+        return (0.5 - self.cut.carry(output)) * float(self.output_scale) * 2.0 ** (16 - output)
 
     def _exact(self, flow: Flow, bits: Bits) -> Tensor:
         """Compute codes from codes, in integers."""
@@ -167,7 +180,7 @@ class _Switchable(Ranged, ABC):
     def _read_fake(self, values: Tensor, flow: Flow, bits: Bits) -> Tensor:
         """Round or cut what flows in to b bits."""
         return fake_quantise_activation(
-            values, scale=flow.scale, zero=flow.zero, bits=bits, arithmetic=self.arithmetic
+            values, scale=flow.scale, zero=flow.zero, bits=bits, arithmetic=self.cut
         )
 
     @abstractmethod

@@ -4,6 +4,7 @@ import copy
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+import torch
 from torch import Tensor, nn
 
 from adaptive.arithmetic import Arithmetic
@@ -64,9 +65,7 @@ class SwitchableNetwork(nn.Module):
         self.steps = steps
         self.modules_by_name = nn.ModuleDict({step.name: step.layer for step in steps})
         self.plan: PrecisionPlan | None = None
-        self._last_read = {
-            source: position for position, step in enumerate(steps) for source in step.sources
-        }
+        self._last_read = {source: step.name for step in steps for source in step.sources}
         if len({layer.bit_list for layer in self.switchable.values()}) != 1:
             raise ValueError("layers offer different bits, expected the same in each")
         for step in steps:
@@ -103,22 +102,31 @@ class SwitchableNetwork(nn.Module):
 
     def forward(self, images: Tensor) -> Flow:
         """Run uint8 images (N, H, W, C) and return what the head writes, shape (N, classes)."""
-        flows = {"input": self._input(images)}
-        for position, step in enumerate(self.steps):
+        flows = {"input": self.read(images)}
+        for step in self.steps:
             flows[step.name] = step.layer(*(flows[source] for source in step.sources))
-            for source in step.sources:
-                if self._last_read[source] == position:
-                    flows.pop(source, None)
+            for source in self.read_last_by(step):
+                flows.pop(source, None)
         return flows[self.steps[-1].name]
+
+    def read_last_by(self, step: Step) -> tuple[str, ...]:
+        """Return what a step reads and no later one does."""
+        return tuple(name for name in step.sources if self._last_read[name] == step.name)
+
+    def scales(self) -> dict[str, float]:
+        """Return the scale of what every step writes, `input` included."""
+        with torch.no_grad():
+            flows = self.trace(torch.zeros((1, *self.input_shape), dtype=torch.uint8))
+        return {name: flow.scale for name, flow in flows.items()}
 
     def trace(self, images: Tensor) -> dict[str, Flow]:
         """Return what every step writes, `input` included."""
-        flows = {"input": self._input(images)}
+        flows = {"input": self.read(images)}
         for step in self.steps:
             flows[step.name] = step.layer(*(flows[source] for source in step.sources))
         return flows
 
-    def _input(self, images: Tensor) -> Flow:
+    def read(self, images: Tensor) -> Flow:
         """Turn pixels into codes for the exact passes, into real values for the others."""
         pixels = images.permute(0, 3, 1, 2)  # (N, C, H, W)
         quantised = Mode.FAKE if self.training else Mode.EXACT

@@ -26,16 +26,25 @@ class Ranged(nn.Module):
     """
 
     output_scale: Tensor
+    arithmetic: Arithmetic
+    """Which scales there are."""
+    cut: Arithmetic
+    """How fewer bits are cut in a fake pass: as in the arithmetic, unless to see what it costs."""
 
     def __init__(self, *, relu: bool, signed: bool, ceiling: float | None = None) -> None:
         super().__init__()
         self.register_buffer("output_scale", torch.tensor(1.0 / CODE_MAX, dtype=torch.float64))
         self.relu, self.signed, self.ceiling = relu, signed, ceiling
-        self.arithmetic = Arithmetic.AFFINE
+        self.arithmetic = self.cut = Arithmetic.AFFINE
 
     def compute_in(self, arithmetic: Arithmetic) -> None:
         """Set the arithmetic; ranges are to be set anew."""
-        self.arithmetic = arithmetic
+        self.arithmetic = self.cut = arithmetic
+
+    @property
+    def reach(self) -> float:
+        """The magnitude at which codes end."""
+        return float(self.output_scale) * (CODE_MAX - self.zero)
 
     @property
     def zero(self) -> int:
@@ -58,7 +67,7 @@ class Ranged(nn.Module):
                 zero=self.zero,
                 bits=bits,
                 relu=self.relu,
-                arithmetic=self.arithmetic,
+                arithmetic=self.cut,
             )
         elif mode is Mode.FLOAT:
             values = functional.relu(values) if self.relu else values

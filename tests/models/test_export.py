@@ -5,6 +5,7 @@ import pytest
 import torch
 from networks import TREE, small_artifact, small_images
 
+from adaptive.arithmetic import Arithmetic
 from adaptive.artifact import Artifact, load_artifact
 from adaptive.engine.reference import ReferenceEngine
 from adaptive.errors import ArtifactError
@@ -154,3 +155,40 @@ def test_a_layer_of_no_numbers_is_named() -> None:
         network.switchable["signed"].weight[0, 0, 0, 0] = torch.nan
     with pytest.raises(ArtifactError, match="artifact strided: layer signed: weights holds"):
         export_network(network, name="strided", labels=TREE, provenance={})
+
+
+@pytest.mark.parametrize("arithmetic", list(Arithmetic))
+def test_a_relu6_comes_back_with_its_ceiling_in_any_arithmetic(arithmetic: Arithmetic) -> None:
+    torch.manual_seed(0)
+    network = SwitchableNetwork(
+        (6, 6, 2),
+        chain(
+            ("conv", SwitchableConv2d(2, 4, window=square(3), ceiling=6.0)),
+            ("flat", Flattening()),
+            ("head", SwitchableLinear(144, 4, is_head=True)),
+        ),
+    )
+    with torch.no_grad():
+        network.switchable["conv"].weight.mul_(20.0)
+    calibrate_ranges(network, small_images(20))
+    artifact = export_network(network, name="capped", labels=TREE, provenance={})
+    twin = load_network(artifact).in_arithmetic(arithmetic)
+    assert twin.switchable["conv"].ceiling == 6.0
+    calibrate_ranges(twin, small_images(20))
+    images = torch.from_numpy(small_images(20, seed=2))
+    with torch.no_grad():
+        plain = network.eval().trace(images)["conv"].values
+        twin.set_plan(PrecisionPlan.uniform(twin.layers, Bits.INT16))
+        exact = twin.trace(images)["conv"].real()
+    assert float(plain.max()) == 6.0
+    torch.testing.assert_close(exact.float(), plain, rtol=0.0, atol=0.01)
+
+
+def test_plain_float_takes_the_bias_of_the_widest_bits_once_trained() -> None:
+    network = strided_network()
+    images = torch.from_numpy(small_images(3))
+    before = network.head_real(images)
+    with torch.no_grad():
+        network.switchable["hidden"].bias_of(Bits.INT8).add_(1.0)
+    assert torch.equal(network.head_real(images), before)
+    assert not torch.equal(network.train().head_real(images), before)
