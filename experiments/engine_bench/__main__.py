@@ -3,7 +3,8 @@
     python -m experiments.engine_bench --set-up-peers --json
 
 Every model is timed in one interleaved run: one long-lived process a runtime, short bursts in
-turns. One line a model; then one a layer of ours, against the core's measured peak. Peers run in
+turns. One line a model; then one a layer of ours (`--layers`), against the core's measured peak,
+one a network for changes of plan (`--switching`) and for busy cores (`--contention`). Peers run in
 virtual environments of their own in ``$ADAPTIVE_CACHE``, made by ``--set-up-peers`` (a few
 gigabytes); a peer that is not there is named and left out.
 """
@@ -19,10 +20,14 @@ from typing import TypeVar
 from adaptive.errors import ConfigError
 from experiments.docs import replace_block
 from experiments.engine_bench.config import BenchConfig
+from experiments.engine_bench.contention import ContentionRow, measure_contention
 from experiments.engine_bench.fleet import fleet_of
+from experiments.engine_bench.layers import LayerRow, profile_layers
 from experiments.engine_bench.networks import BenchNetwork, prepare
+from experiments.engine_bench.peak import Peak
 from experiments.engine_bench.rounds import Row, Target, time_in_rounds
-from experiments.engine_bench.tables import eight_bit_table, sixteen_bit_table, tail_table
+from experiments.engine_bench.switching import SwitchRow, measure_switching
+from experiments.engine_bench.tables import tables_of
 from experiments.engine_bench.venvs import cache_folder
 from experiments.progress import Progress
 from experiments.study_config import exit_code, read_config
@@ -42,6 +47,9 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument("--threads", nargs="+", type=int, metavar="N", help="thread counts (1 2)")
     made.add_argument("--rounds", type=int, metavar="N", help="rounds of bursts (40)")
     made.add_argument("--set-up-peers", action="store_true", help="make the peers' environments")
+    made.add_argument("--layers", action="store_true", help="time our layers one by one too")
+    made.add_argument("--switching", action="store_true", help="time changes of the plan too")
+    made.add_argument("--contention", action="store_true", help="time ours on busy cores too")
     made.add_argument("--json", action="store_true", help="print one JSON object a line")
     made.add_argument("--doc", type=Path, metavar="FILE", help="fill the tables of FILE")
     return made
@@ -98,22 +106,43 @@ def measure(
         return rows, fleet.missing
 
 
-def report(rows: Sequence[Row], missing: dict[str, str], args: argparse.Namespace) -> None:
+def look_closer(
+    config: BenchConfig, networks: Sequence[BenchNetwork], args: argparse.Namespace, cache: Path
+) -> list[LayerRow | SwitchRow | ContentionRow]:
+    """Measure what is asked for beyond latencies, of our engine alone."""
+    rows: list[LayerRow | SwitchRow | ContentionRow] = []
+    if args.layers:
+        progress = Progress("layers")
+        rows += profile_layers(networks, Peak(cache), rounds=config.layer_rounds, progress=progress)
+        progress.close()
+    if args.switching:
+        rows += [measure_switching(network, seed=config.seed) for network in networks]
+    if args.contention:
+        for network in networks:
+            rows += measure_contention(network, threads=config.threads)
+    return rows
+
+
+def report(
+    rows: Sequence[Row],
+    closer: Sequence[LayerRow | SwitchRow | ContentionRow],
+    missing: dict[str, str],
+    args: argparse.Namespace,
+) -> None:
     """Print what was measured and what was not; fill the tables of a page where asked."""
+    blocks = tables_of(rows, closer, missing)
     if args.json:
-        for row in rows:
+        for row in (*rows, *closer):
             print(json.dumps(row.to_dict()))
         for name, reason in missing.items():
             print(json.dumps({"missing": name, "reason": reason}))
     else:
-        print(f"{eight_bit_table(rows)}\n\n{sixteen_bit_table(rows)}")
+        print("\n\n".join(table for name, table in blocks.items() if name != "tails"))
     for name, reason in missing.items():
         print(f"not measured: {name}: {reason}", file=sys.stderr)
     if args.doc:
-        absent = "".join(f"\n\nNot measured: {name}." for name in missing)
-        replace_block(args.doc, "eight", eight_bit_table(rows) + absent)
-        replace_block(args.doc, "sixteen", sixteen_bit_table(rows))
-        replace_block(args.doc, "tails", tail_table(rows))
+        for name, table in blocks.items():
+            replace_block(args.doc, name, table)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -129,7 +158,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         for entry in config.networks
     ]
     rows, missing = measure(config, networks, cache=cache, setting_up=args.set_up_peers)
-    report(rows, missing, args)
+    report(rows, look_closer(config, networks, args, cache), missing, args)
     return 0
 
 

@@ -61,13 +61,14 @@ class BenchConfig:
     burst_runs: int
     slow_ms: float
     slow_rounds: int
+    layer_rounds: int
     seed: int
     calibration_images: int
 
     def __post_init__(self) -> None:
         if not self.threads or min(self.threads) < 1:
             raise ValueError(f"threads is {self.threads}, expected counts of at least 1")
-        for field in ("rounds", "burst_runs", "slow_rounds", "calibration_images"):
+        for field in ("rounds", "burst_runs", "slow_rounds", "layer_rounds", "calibration_images"):
             if getattr(self, field) < 1:
                 raise ValueError(f"{field} is {getattr(self, field)}, expected at least 1")
         for field in ("burst_s", "slow_ms"):

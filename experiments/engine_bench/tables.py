@@ -1,10 +1,16 @@
 """The tables of docs/engine.md."""
 
+import os
+import platform
+import re
 from collections.abc import Mapping, Sequence
-from typing import Literal
+from pathlib import Path
 
 from experiments.docs import markdown_table
+from experiments.engine_bench.contention import ContentionRow
+from experiments.engine_bench.layers import LayerRow
 from experiments.engine_bench.rounds import Row
+from experiments.engine_bench.switching import SwitchRow
 
 PEER_8 = "int8"
 Key = tuple[str, str]
@@ -46,9 +52,84 @@ def tail_table(rows: Sequence[Row]) -> str:
     return markdown_table(["network", "threads", "runtime", "plan", "median ms", "p99 ms"], body)
 
 
-def text_table(rows: Sequence[Row], kind: Literal["eight", "sixteen"]) -> str:
-    """Return a table for a terminal: the Markdown one is readable as it stands."""
-    return eight_bit_table(rows) if kind == "eight" else sixteen_bit_table(rows)
+def layer_table(rows: Sequence[LayerRow]) -> str:
+    """Sum the layers of each kind: how many, their time [ms], rate [GMAC/s], share of the peak."""
+    groups: dict[tuple[str, str, str], list[LayerRow]] = {}
+    for row in rows:
+        if row.macs:
+            groups.setdefault((row.network, row.plan, row.kind), []).append(row)
+    body = []
+    for key, found in groups.items():
+        ms = sum(row.median_ms for row in found)
+        share = sum(row.peak_share * row.median_ms for row in found) / ms
+        rate = 1e-6 * sum(row.macs for row in found) / ms
+        body.append([*key, str(len(found)), f"{ms:.3g}", f"{rate:.3g}", f"{share:.0%}"])
+    header = ["network", "plan", "kind", "layers", "ms", "GMAC/s", "of peak"]
+    return markdown_table(header, body)
+
+
+def switching_table(rows: Sequence[SwitchRow]) -> str:
+    """Show what a change of plan costs."""
+    body = [
+        [
+            row.network,
+            f"{row.first_over_second:.3f}",
+            f"{row.growth_kib:.0f}",
+            f"{row.plan_kib:.3g}",
+        ]
+        for row in rows
+    ]
+    header = ["network", "first run over second", "growth KiB", "KiB a plan"]
+    return markdown_table(header, body)
+
+
+def contention_table(rows: Sequence[ContentionRow]) -> str:
+    """Show latency beside busy processes."""
+    body = [
+        [
+            row.network,
+            str(row.threads),
+            *(f"{ms:.3g}" for ms in (row.quiet_ms, row.busy_ms)),
+            f"{row.ratio:.2f}",
+            f"{row.worst_ms:.3g}",
+        ]
+        for row in rows
+    ]
+    header = ["network", "threads", "quiet ms", "busy ms", "ratio", "worst ms"]
+    return markdown_table(header, body)
+
+
+def machine_line() -> str:
+    """Say on what was measured: the processor's name and its cores."""
+    try:
+        text = Path("/proc/cpuinfo").read_text(encoding="utf-8")
+    except OSError:
+        text = ""
+    found = re.search(r"^(?:model name|Model)\s*: (.*)$", text, re.MULTILINE)
+    name = found[1] if found else platform.machine()
+    return f"Measured on {name}, {os.cpu_count()} cores, Linux {platform.release()}."
+
+
+def tables_of(
+    rows: Sequence[Row],
+    closer: Sequence[LayerRow | SwitchRow | ContentionRow],
+    missing: Mapping[str, str],
+) -> dict[str, str]:
+    """Return the tables there are rows for, by the name of their markers."""
+    tables = {}
+    if rows:
+        tables["machine"] = machine_line()
+        absent = "".join(f"\n\nNot measured: {name}." for name in missing)
+        tables["eight"] = eight_bit_table(rows) + absent
+        tables["sixteen"] = sixteen_bit_table(rows)
+        tables["tails"] = tail_table(rows)
+    if layers := [row for row in closer if isinstance(row, LayerRow)]:
+        tables["layers"] = layer_table(layers)
+    if switches := [row for row in closer if isinstance(row, SwitchRow)]:
+        tables["switching"] = switching_table(switches)
+    if busy := [row for row in closer if isinstance(row, ContentionRow)]:
+        tables["contention"] = contention_table(busy)
+    return tables
 
 
 def _grouped(rows: Sequence[Row]) -> list[tuple[list[str], Mapping[Key, Row]]]:

@@ -25,6 +25,7 @@ burst_s: 1.0e-4
 burst_runs: 3
 slow_ms: 1000.0
 slow_rounds: 1
+layer_rounds: 1
 seed: 0
 calibration_images: 1
 """
@@ -85,7 +86,7 @@ def test_tables_of_a_page_are_filled(
     config: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     page = tmp_path / "page.md"
-    names = ("eight", "sixteen", "tails")
+    names = ("machine", "eight", "sixteen", "tails")
     page.write_text("".join(f"<!-- {n} -->\n<!-- /{n} -->\n" for n in names), encoding="utf-8")
     arguments = ["--config", str(config), "--peers", "fake", "--threads", "1", "--rounds", "1"]
     assert run([*arguments, "--doc", str(page)]) == 0

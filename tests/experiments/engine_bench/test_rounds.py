@@ -10,7 +10,7 @@ from experiments.engine_bench.worker import WorkerError
 
 CONFIG = BenchConfig(
     networks=(), peers=(), threads=(1,), rounds=6, burst_s=0.01, burst_runs=5, slow_ms=100.0,
-    slow_rounds=2, seed=0, calibration_images=1,
+    slow_rounds=2, layer_rounds=1, seed=0, calibration_images=1,
 )  # fmt: skip
 
 
