@@ -17,6 +17,8 @@ from adaptive.errors import AdaptiveError
 GROUP = "adaptive.commands"
 _EXTRAS = {
     "torch": "train",
+    "onnx": "convert",
+    "tflite": "convert",
     "pymoo": "search",
     "dask": "cluster",
     "distributed": "cluster",

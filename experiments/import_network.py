@@ -20,16 +20,13 @@ import torch
 from adaptive.artifact import Artifact, save_artifact
 from adaptive.errors import AdaptiveError, ConfigError
 from adaptive.labels import LabelTree
-from adaptive.manifest import Fact
-from adaptive.precision import Bits, Effort, PrecisionPlan, random_plans
-from models.calibrate import calibrate_ranges
 from models.convert import convert
 from models.data import ImageSet, LabelledImages
 from models.datasets.catalogue import DataSet, dataset, dataset_names
 from models.datasets.imagenet import ImageFolder
-from models.export import export_network, measure, with_measurements
 from models.fold import Normalisation
 from models.phase import load_checkpoint
+from models.post_training import PostTraining, calibrated_artifact
 from models.ranges import RangeMethod
 from models.trees import load_tree, tree_of
 from models.zoo.catalogue import Kind, NetworkConfig, build
@@ -45,24 +42,19 @@ CHUNK = 64
 class Import:
     """What to bring in and how.
 
-    `images` calibration images are used, spread evenly; `random_plans` are measured beside the two
-    uniform ones. `normalised` says whether the network expects the usual normalised input rather
-    than pixels / 255.
+    `images` calibration images are used, spread evenly. `normalised` says whether the network
+    expects the usual normalised input rather than pixels / 255.
     """
 
     network: NetworkConfig
     weights: Path
     images: int
-    method: RangeMethod
-    random_plans: int
+    how: PostTraining
     normalised: bool
 
     def __post_init__(self) -> None:
-        if self.images < 1 or self.random_plans < 0:
-            raise ConfigError(
-                f"images is {self.images} and plans is {self.random_plans}, "
-                "expected at least 1 and 0"
-            )
+        if self.images < 1:
+            raise ConfigError(f"images is {self.images}, expected at least 1")
 
 
 def normalisation_of(kind: Kind) -> Normalisation:
@@ -112,22 +104,20 @@ def import_network(
     normalisation = normalisation_of(kind) if wanted.normalised else None
     network = convert(plain, source.shape, normalisation=normalisation)
     data = spread(source.load("calibration", data_dir=data_dir), wanted.images)
-    calibrate_ranges(network, data.images, method=wanted.method)
-    provenance: dict[str, Fact] = {
-        "command": f"python -m experiments.import_network --network {kind}",
-        "dataset": source.title,
-        "weights": wanted.weights.name,
-        "ranges": wanted.method.value,
-        "measured_on": f"{len(data)} calibration images, which also gave the ranges",
-        "torch": str(torch.__version__),
-    }
     name = f"{kind}_{source.name.replace('-', '_')}"
-    artifact = export_network(network, name=name, labels=tree, provenance=provenance)
-    plans = [PrecisionPlan.uniform(artifact.layers, bits) for bits in (Bits.INT16, Bits.INT8)]
-    if wanted.random_plans:
-        plans += random_plans(artifact.layers, wanted.random_plans, seed=0)
-    ordered = sorted(dict.fromkeys(plans), key=lambda plan: plan.bits, reverse=True)
-    return with_measurements(artifact, measure(artifact, [Effort(p) for p in ordered], data))
+    return calibrated_artifact(
+        network,
+        data.images,
+        data.labels,
+        how=wanted.how,
+        name=name,
+        tree=tree,
+        provenance={
+            "command": f"python -m experiments.import_network --network {kind}",
+            "dataset": source.title,
+            "weights": wanted.weights.name,
+        },
+    )
 
 
 def arguments_of(arguments: list[str]) -> argparse.Namespace:
@@ -159,8 +149,7 @@ def main(arguments: list[str]) -> int:
             NetworkConfig(args.network, args.width),
             args.weights,
             args.images,
-            RangeMethod(args.range),
-            args.plans,
+            PostTraining(RangeMethod(args.range), args.plans),
             normalised=not args.pixels,
         )
         if args.labels is None:

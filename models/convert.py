@@ -1,10 +1,11 @@
 """From any float network of the usual layers to its switchable twin.
 
 A network is traced with `torch.fx`. Known are: convolutions and linear layers, each with a batch
-norm after it, which is folded; ReLU, and ReLU6, which becomes a ReLU whose codes saturate at 6 or
-at the greatest value calibrated, whichever is less; sums of two; concatenation of channels;
-largest and average pooling; averages over all positions; flattening; zero padding before a
-convolution. Dropout and identities go. Anything else is refused by name.
+norm after it, which is folded; ReLU, and ReLU6 or another Hardtanh from zero up, which becomes a
+ReLU whose codes saturate at its ceiling or at the greatest value calibrated, whichever is less;
+sums of two; concatenation of channels; largest and average pooling; averages over all positions;
+flattening; zero padding before a convolution. Dropout and identities go. Anything else is refused
+by name.
 """
 
 import copy

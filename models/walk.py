@@ -75,8 +75,10 @@ class Walker:
                 self._weighted(node, what)
             case nn.BatchNorm1d() | nn.BatchNorm2d():
                 self._batch_norm(node, what)
-            case nn.ReLU() | nn.ReLU6():
-                self._relu(node, 6.0 if isinstance(what, nn.ReLU6) else None)
+            case nn.ReLU():
+                self._relu(node, None)
+            case nn.Hardtanh(min_val=0, max_val=float(ceiling)) if ceiling > 0:
+                self._relu(node, ceiling)
             case nn.ZeroPad2d():
                 self.drafts[node] = self._read(node, node.args[0])
                 left, right, above, below = what.padding

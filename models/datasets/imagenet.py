@@ -7,8 +7,6 @@ training images of each class, by file name, calibrate (5,000 of 1,000 classes);
 """
 
 import re
-import struct
-import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +16,7 @@ from numpy.typing import NDArray
 
 from adaptive.errors import ConfigError
 from models.data import LabelledImages, Pixels, Split
+from models.datasets.pictures import SUFFIXES, centre_cut, decode
 
 SIDE = 224
 RESIZED = 256
@@ -30,7 +29,6 @@ OBTAIN = (
     "DIR/imagenet/train and DIR/imagenet/val hold one folder of images for each WordNet id"
 )
 _CLASS = re.compile(r"n\d{8}")
-_SUFFIXES = {".jpeg", ".jpg", ".png"}
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -72,7 +70,7 @@ def load_imagenet(data_dir: Path, split: Split) -> ImageFolder:
     files: list[Path] = []
     labels: list[int] = []
     for index, name in enumerate(classes):
-        found = sorted(p for p in (folder / name).iterdir() if p.suffix.lower() in _SUFFIXES)
+        found = sorted(p for p in (folder / name).iterdir() if p.suffix.lower() in SUFFIXES)
         kept = {"train": found[:-PER_CLASS], "calibration": found[-PER_CLASS:]}.get(split, found)
         if not kept:
             raise ConfigError(
@@ -111,26 +109,6 @@ def read_photograph(path: Path) -> Pixels:
     ConfigError
         Naming the file, if it is no image, or Pillow is not installed.
     """
-    try:
-        from PIL import Image
-    except ImportError as error:
-        raise ConfigError("photographs need Pillow: pip install pillow") from error
-    try:
-        with warnings.catch_warnings():
-            # Small faults of metadata warn; a file large enough to be a bomb must not pass.
-            warnings.simplefilter("ignore")
-            warnings.simplefilter("error", Image.DecompressionBombWarning)
-            with Image.open(path) as opened:
-                image = opened.convert("RGB")
-        short = min(image.size)
-        width, height = (RESIZED * side // short for side in image.size)
-        left, top = round((width - SIDE) / 2), round((height - SIDE) / 2)
-        small = image.resize((width, height), Image.Resampling.BILINEAR)
-        return np.asarray(small.crop((left, top, left + SIDE, top + SIDE)), dtype=np.uint8)
-    # What Pillow raises for a damaged file depends on the format and on the damage.
-    except (
-        OSError, ValueError, SyntaxError, LookupError, TypeError, OverflowError, MemoryError,
-        EOFError, struct.error, Image.DecompressionBombError, Image.DecompressionBombWarning,
-    ) as error:  # fmt: skip
-        reason = " ".join(str(error).split()).replace(f"'{path}'", "").strip()
-        raise ConfigError(f"{path}: cannot be decoded: {reason}, expected an image") from error
+    return decode(
+        path, lambda opened: centre_cut(opened.convert("RGB"), (SIDE, SIDE), short=RESIZED)
+    )

@@ -1,0 +1,1 @@
+"""Float networks of other tools: what is read of their files, as torch modules."""
