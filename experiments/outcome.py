@@ -185,9 +185,9 @@ def waiting(truth: Sequence[Truth]) -> Waiting:
     return Waiting(mean, float(p99), float(delays.max()), backlog)
 
 
-def relative_worth(run_points: Sequence[Served], worth: Worth, *, best: float) -> dict[str, float]:
+def relative_worth(served: Sequence[Served], worth: Worth, *, best: float) -> dict[str, float]:
     """Return what a frame is worth over the best effort's, for each point that served."""
-    points = {batch.point.name: batch.point for batch in run_points}
+    points = {batch.point.name: batch.point for batch in served}
     return {name: worth.of_frame(point) / best for name, point in points.items()}
 
 

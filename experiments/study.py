@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from adaptive.artifact import Artifact, load_artifact
-from adaptive.config import load_board
+from adaptive.config import board_path, load_board
 from adaptive.cost import build_points
 from adaptive.errors import ConfigError
 from adaptive.governor.protocol import Governor
@@ -204,7 +204,8 @@ def prepare(
     """Load what a run needs but the governor; the parameters are those of `simulate`."""
     plant, network = load_board(board), load_artifact(artifact)
     asked = load_scenario(str(scenario))
-    cap = cap_degc or asked.content.cap_degc or plant.cap_degc
+    caps = (cap_degc, asked.content.cap_degc, plant.cap_degc)
+    cap = next(degc for degc in caps if degc is not None)
     if cap >= plant.critical_degc:
         raise ConfigError(
             f"cap is {cap:g} degC, expected below the critical {plant.critical_degc:g} degC of "
@@ -244,6 +245,15 @@ def prepare(
         stream=stream,
         worth=Worth.of_tree(network.labels),
     )
+
+
+def input_files(
+    board: str | Path, artifact: str | Path, scenario: str | Path, points: str | Path | None
+) -> tuple[Path, ...]:
+    """Return the files that a study is loaded from, the bundled artifacts' left out, sorted."""
+    files = {board_path(board), *load_scenario(str(scenario)).files()}
+    files.update(Path(extra) for extra in (artifact, points) if extra and Path(extra).is_file())
+    return tuple(sorted(files))
 
 
 def _told(workload: Workload, *, cap_degc: float) -> Scenario:

@@ -36,7 +36,7 @@ Spec = str | Callable[..., Governor]
 
 def governor_name(spec: Spec) -> str:
     """Return what to call a governor in tables."""
-    return spec if isinstance(spec, str) else spec.__name__
+    return spec if isinstance(spec, str) else getattr(spec, "__name__", type(spec).__name__)
 
 
 def check_governor(spec: Spec) -> None:

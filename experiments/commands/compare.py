@@ -12,7 +12,6 @@ from pathlib import Path
 import pandas as pd
 
 from adaptive.artifact import load_artifact
-from adaptive.config import board_path
 from adaptive.errors import ConfigError
 from adaptive.files import write_atomically
 from adaptive.search.executors.choose import add_executor_arguments, open_executor
@@ -27,7 +26,7 @@ from experiments.progress import Progress
 from experiments.provenance import commit, sha256, sha256_of, versions
 from experiments.report import write_report
 from experiments.scenario_file import load_scenario, scenario_names
-from experiments.study import prepare
+from experiments.study import input_files, prepare
 from experiments.user_governor import check_governor
 
 HELP = (
@@ -96,7 +95,7 @@ def run(args: argparse.Namespace) -> int:
         executor = stack.enter_context(open_executor(jobs=args.jobs, cluster=args.cluster))
         cells = run_cells(requests, kept, origin=origin, executor=executor, progress=progress)
     frame = frame_of(cells)
-    written = _write(args, cells, frame)
+    written = _write(args, scenarios, cells, frame)
     provenance = {
         "command": f"adaptive compare {shlex.join(_arguments(args, governors, scenarios))}",
         **origin,
@@ -145,6 +144,9 @@ def _check(
     """Refuse what is wrong before anything runs; return the sum of every input."""
     for governor in governors:
         check_governor(governor)
+    names = [load_scenario(scenario).name for scenario in scenarios]
+    if len(set(names)) < len(names):
+        raise ConfigError(f"--scenario: two of {', '.join(scenarios)} have one name, expected none")
     for scenario in scenarios:
         study = prepare(
             board=args.board,
@@ -158,28 +160,29 @@ def _check(
         )
         for governor in governors:
             study.governor(governor)
-    files = {board_path(args.board)}
-    for scenario in scenarios:
-        files.update(load_scenario(scenario).files())
+    files = {
+        path
+        for scenario in scenarios
+        for path in input_files(args.board, args.artifact, scenario, args.points)
+    }
     for governor in governors:
         if governor not in GOVERNORS:
             files.add(Path(importlib.import_module(governor.partition(":")[0]).__file__ or ""))
-    if args.points is not None:
-        files.add(args.points)
     return {f"artifact {args.artifact}": load_artifact(args.artifact).checksum} | sha256_of(
         sorted(files)
     )
 
 
-def _write(args: argparse.Namespace, cells: Sequence[Cell], frame: pd.DataFrame) -> list[Path]:
+def _write(
+    args: argparse.Namespace, scenarios: Sequence[str], cells: Sequence[Cell], frame: pd.DataFrame
+) -> list[Path]:
     """Write tables, figures and the page; return what was written."""
     out: Path = args.out
     lines = lines_of(frame)
     pictures, written = {}, []
-    for scenario in dict.fromkeys(cell.scenario for cell in cells):
-        own = [cell for cell in cells if cell.scenario == scenario]
-        stem = Path(scenario).stem
-        title = load_scenario(scenario).content.title
+    for loaded in map(load_scenario, scenarios):
+        stem, title = loaded.name, loaded.content.title
+        own = [cell for cell in cells if cell.scenario == stem]
         figure = timelines(own, title=f"{stem} on {args.board}")
         about = f"{stem}: {title}" if title else stem
         pictures[stem] = (f"Scenario {about}. Median of the seeds, range as a band.", figure)

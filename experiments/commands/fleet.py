@@ -148,7 +148,7 @@ def speeds(request: FleetRequest) -> Iterator[dict[str, object]]:
     begin_s = time.process_time()
     alone.simulate(request.governor, governor)
     yield _speed(request.governor, 1, alone.workload.length_s, time.process_time() - begin_s, 0.0)
-    study, mismatch = request.study(), request.mismatch()
+    study, mismatch = request.study(), request.spread()
     drawing_s = simulating_s = 0.0
     for first in range(0, _SPEED_BOARDS, 250):
         begin_s = time.process_time()

@@ -4,7 +4,7 @@ import hashlib
 import json
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 
@@ -14,7 +14,7 @@ import numpy as np
 from adaptive.files import write_atomically
 from adaptive.search.executors.protocol import Executor
 from experiments.outcome import Run
-from experiments.study import Study, prepare
+from experiments.study import Study, input_files, prepare
 
 _BINS = 240  # what a picture of a run can show
 
@@ -103,20 +103,13 @@ def _load(path: Path) -> Cell | None:
 
 def run_cell(_shared: None, request: CellRequest) -> Cell:
     """Simulate a cell; a task for an executor."""
-    study = _study(
-        request.board,
-        request.artifact,
-        request.scenario,
-        request.seed,
-        request.ambient_degc,
-        request.cap_degc,
-        request.minutes,
-        request.points,
-    )
+    files = input_files(request.board, request.artifact, request.scenario, request.points)
+    shared = replace(request, governor="")
+    study = _study(shared, tuple(path.stat().st_mtime_ns for path in files))
     run = study.simulate(request.governor, study.governor(request.governor))
     return Cell(
         governor=request.governor,
-        scenario=request.scenario,
+        scenario=study.workload.name,
         seed=request.seed,
         row=_row(run, study.workload.length_s),
         course=_course(run, study.workload.period_s),
@@ -124,26 +117,17 @@ def run_cell(_shared: None, request: CellRequest) -> Cell:
 
 
 @lru_cache(maxsize=1)
-def _study(
-    board: str,
-    artifact: str,
-    scenario: str,
-    seed: int,
-    ambient_degc: float | None,
-    cap_degc: float | None,
-    minutes: float | None,
-    points: str | None,
-) -> Study:
-    """Load what the governors of a scenario and seed share."""
+def _study(request: CellRequest, _written: tuple[int, ...]) -> Study:
+    """Load what the governors of a scenario and seed share, while its files stay as written."""
     return prepare(
-        board=board,
-        artifact=artifact,
-        scenario=scenario,
-        seed=seed,
-        ambient_degc=ambient_degc,
-        cap_degc=cap_degc,
-        minutes=minutes,
-        points=None if points is None else Path(points),
+        board=request.board,
+        artifact=request.artifact,
+        scenario=request.scenario,
+        seed=request.seed,
+        ambient_degc=request.ambient_degc,
+        cap_degc=request.cap_degc,
+        minutes=request.minutes,
+        points=None if request.points is None else Path(request.points),
     )
 
 

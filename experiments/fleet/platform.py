@@ -10,6 +10,7 @@ from adaptive.operating_point import OperatingPointTable
 from adaptive.plant import Plant
 from adaptive.point_power import PointPower
 from experiments.fleet.heat import FleetHeat
+from experiments.fleet.sensors import STEP_S, FleetSensors, FleetStreams
 from experiments.fleet.service import Counts, FleetAnswered, FleetService
 from experiments.mismatch import DrawnBoard
 from experiments.workloads import Workload
@@ -17,9 +18,7 @@ from thermal.network import Matrix, Vector
 
 Indices = NDArray[np.intp]
 
-_STEP_S = 0.01  # time between looks at the true junctions
 _HELD_S = 0.1  # leakage is looked at anew this often
-_NOISE_BLOCK = 64  # readings drawn at a time
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -106,23 +105,23 @@ class FleetPlatform:
         start_degc: Matrix,
     ) -> None:
         shared, count = workloads[0], len(boards)
-        self._period_steps = max(round(shared.period_s / _STEP_S), 1)
-        self._at_once = max(round(_HELD_S / _STEP_S), 1)
+        self._period_steps = max(round(shared.period_s / STEP_S), 1)
+        self._at_once = max(round(_HELD_S / STEP_S), 1)
         self.heat = FleetHeat(
             kind,
             boards,
             power=PointPower.of(points.points, kind),
             workload=shared,
             start_degc=start_degc,
-            step_s=_STEP_S,
+            step_s=STEP_S,
             steps=min(self._at_once, self._period_steps),
         )
         self._service = FleetService(count, deadline_s=shared.deadline_s, period_s=shared.period_s)
         self._latency_s = np.array([point.latency_s for point in points])
         self._duty = np.array([point.duty for point in points])
         self._zones = tuple(zone.name for zone in kind.zones)
-        self._sensors = _Sensors(boards, self.heat.temps_degc, kind)
-        self._streams = _Streams(workloads)
+        self._sensors = FleetSensors(boards, self.heat.temps_degc, kind)
+        self._streams = FleetStreams(workloads)
         self._cap_degc = cap_degc
         self._delay_s = np.array([board.actuator_delay_s for board in boards])
         slots = int(np.ceil(self._delay_s.max() / shared.period_s)) + 2
@@ -166,17 +165,17 @@ class FleetPlatform:
     def wait_until(self, time_s: float) -> list[Span]:
         """Serve frames and integrate heat up to a time; return what happened, span by span."""
         span_s = time_s - self._time_s
-        left = np.full(len(self._point), round(span_s / _STEP_S))
+        left = np.full(len(self._point), round(span_s / STEP_S))
         now_s = np.full(len(self._point), self._time_s)
         spans: list[Span] = []
         rows: Indices | slice = slice(None)
         while True:
             self._enter(rows, now_s)
             until_s = self._when[rows, 0] - now_s[rows]
-            steps = np.minimum(left[rows], np.maximum(np.rint(until_s / _STEP_S), 1.0))
+            steps = np.minimum(left[rows], np.maximum(np.rint(until_s / STEP_S), 1.0))
             steps = steps.astype(np.intp)
             whole = steps == left[rows]
-            piece_s = np.where(whole, time_s - now_s[rows], steps * _STEP_S)
+            piece_s = np.where(whole, time_s - now_s[rows], steps * STEP_S)
             spans.append(self._advance(rows, now_s[rows], piece_s, steps))
             now_s[rows] += piece_s
             left[rows] -= steps
@@ -190,7 +189,7 @@ class FleetPlatform:
     def _enter(self, rows: Indices | slice, now_s: Vector) -> None:
         """Put the commands into effect whose time has come."""
         while True:
-            due = self._when[rows, 0] <= now_s[rows] + 0.5 * _STEP_S
+            due = self._when[rows, 0] <= now_s[rows] + 0.5 * STEP_S
             if not due.any():
                 return
             which = np.arange(len(self._point))[rows][due]
@@ -223,7 +222,7 @@ class FleetPlatform:
                 which,
                 points[going],
                 answered.busy[going],
-                from_s=start_s[going] + done * _STEP_S,
+                from_s=start_s[going] + done * STEP_S,
                 steps=count[going],
             )
             self._sensors.feel(which, looks.watched_degc[:, :, self.heat.zones], count[going])
@@ -231,7 +230,7 @@ class FleetPlatform:
             energy[going] += looks.energy_j
             over[going] += (looks.peaks_degc > self._cap_degc).sum(axis=1)
             over_1k[going] += (looks.peaks_degc > self._cap_degc + 1.0).sum(axis=1)
-        return Span(rows, points, answered, hottest, energy, over * _STEP_S, over_1k * _STEP_S)
+        return Span(rows, points, answered, hottest, energy, over * STEP_S, over_1k * STEP_S)
 
     def _account(self, spans: list[Span], span_s: float) -> None:
         """Sum what happened in a period into what is observed."""
@@ -247,60 +246,3 @@ class FleetPlatform:
 def delay_sum_s(answered: FleetAnswered) -> Vector:
     """Return the delays of a span summed over the frames answered, shape (rows,) [s]."""
     return np.asarray((answered.delays_s * answered.counts).sum(axis=1))
-
-
-class _Sensors:
-    """The zones of N boards; each board draws its noise as `adaptive.sensing.Sensors` does."""
-
-    def __init__(self, boards: Sequence[DrawnBoard], start_degc: Matrix, kind: Plant) -> None:
-        rows = [kind.network.index(zone.node) for zone in kind.zones]
-        self._felt = start_degc[:, rows].copy()
-        self._resolution_k = np.array(
-            [[zone.resolution_k for zone in board.plant.zones] for board in boards]
-        )
-        self._noise_k = np.array([[board.sensing.noise_k] for board in boards])
-        lag_s = np.array([board.sensing.lag_s for board in boards])
-        with np.errstate(divide="ignore"):
-            self._kept = np.exp(-_STEP_S / lag_s)  # 0 without lag
-        self._generators = [np.random.default_rng(board.sensing.seed) for board in boards]
-        self._noise = np.empty((0, *self._felt.shape))
-        self._next = 0
-
-    def feel(self, rows: Indices | slice, zones_degc: Matrix, steps: Indices) -> None:
-        """Feel node temperatures after each of some steps, shape (rows, steps, zones) [degC]."""
-        kept = self._kept[rows, np.newaxis]
-        ago = steps[:, np.newaxis] - 1 - np.arange(zones_degc.shape[1])
-        weight = np.where(ago >= 0, (1.0 - kept) * kept ** np.maximum(ago, 0), 0.0)
-        felt = kept ** steps[:, np.newaxis] * self._felt[rows]
-        self._felt[rows] = felt + np.matmul(weight[:, np.newaxis], zones_degc)[:, 0]
-
-    def read(self) -> Matrix:
-        """Return what each zone reads now, shape (N, zones) [degC]."""
-        if self._next == len(self._noise):
-            shape = (_NOISE_BLOCK, self._felt.shape[1])
-            self._noise = np.stack(
-                [generator.standard_normal(shape) for generator in self._generators], axis=1
-            )
-            self._next = 0
-        felt = self._felt + self._noise_k * self._noise[self._next]
-        self._next += 1
-        return np.asarray(np.rint(felt / self._resolution_k) * self._resolution_k)
-
-
-class _Streams:
-    """The demand of N boards over time; asked once where all have the same stream."""
-
-    def __init__(self, workloads: Sequence[Workload]) -> None:
-        first = workloads[0].demand
-        same = all(workload.demand == first for workload in workloads)
-        self._profiles = [w.demand_hz() for w in (workloads[:1] if same else workloads)]
-        self._numbers = np.arange(len(workloads))
-
-    def demand_hz(self, rows: Indices | slice, time_s: Vector) -> Vector:
-        """Return the demand of some boards, each at its time, shape (rows,) [Hz]."""
-        times = time_s.tolist()
-        if len(self._profiles) > 1:
-            numbers = self._numbers[rows].tolist()
-            return np.array([self._profiles[n](t) for n, t in zip(numbers, times, strict=True)])
-        known = {t: self._profiles[0](t) for t in set(times)}
-        return np.array([known[t] for t in times])

@@ -18,7 +18,13 @@ from experiments.fleet.tally import BoardResults, Course, Tally, joined, joined_
 from experiments.mismatch import DrawnBoard, Mismatch, draw_board
 from experiments.scenario_file import load_scenario
 from experiments.starts import start_degc
-from experiments.study import DEFAULT_SCENARIO, HOT_START_BELOW_K, Study, prepare
+from experiments.study import (
+    DEFAULT_SCENARIO,
+    HOT_START_BELOW_K,
+    Study,
+    input_files,
+    prepare,
+)
 from experiments.workloads import Workload
 
 FLEET_MISMATCH = Mismatch(ambient_k=(-5.0, 5.0))
@@ -38,6 +44,9 @@ class FleetRequest:
         As of `experiments.study.simulate`.
     ambient_degc, cap_degc, minutes, points
         Likewise [degC], [degC], [min].
+    mismatch
+        How far boards may be from their file; the scenario's own word if left out, or else
+        `FLEET_MISMATCH`.
     """
 
     board: str = "odroid-xu4"
@@ -48,6 +57,7 @@ class FleetRequest:
     cap_degc: float | None = None
     minutes: float | None = None
     points: str | None = None
+    mismatch: Mismatch | None = None
 
     def study(self) -> Study:
         """Load what the boards share; ConfigError if something is wrong with it."""
@@ -61,9 +71,9 @@ class FleetRequest:
             points=None if self.points is None else Path(self.points),
         )
 
-    def mismatch(self) -> Mismatch:
-        """Return how far boards may be from their file: the scenario's own word, or the fleet's."""
-        return load_scenario(self.scenario).content.drawn or FLEET_MISMATCH
+    def spread(self) -> Mismatch:
+        """Return how far boards may be from their file."""
+        return self.mismatch or load_scenario(self.scenario).content.drawn or FLEET_MISMATCH
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -165,14 +175,15 @@ def _squads(seed: int, boards: int) -> Iterator[tuple[int, ...]]:
 
 
 @lru_cache(maxsize=1)
-def _loaded(request: FleetRequest) -> tuple[Study, Mismatch]:
-    """Load what a worker needs, once."""
-    return request.study(), request.mismatch()
+def _loaded(request: FleetRequest, _written: tuple[int, ...]) -> tuple[Study, Mismatch]:
+    """Load what a worker needs, once while its files stay as they were written."""
+    return request.study(), request.spread()
 
 
 def run_squad(request: FleetRequest, seeds: Sequence[int]) -> Fleet:
     """Simulate the boards of some seeds at once; a task for an executor."""
-    study, mismatch = _loaded(request)
+    files = input_files(request.board, request.artifact, request.scenario, request.points)
+    study, mismatch = _loaded(request, tuple(path.stat().st_mtime_ns for path in files))
     boards = [draw_board(study.plant, seed=seed, mismatch=mismatch) for seed in seeds]
     return simulate_boards(study, boards, seeds=seeds, governor=request.governor)
 

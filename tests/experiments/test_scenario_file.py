@@ -72,7 +72,7 @@ def test_seeds_differ_in_the_stream(tmp_path: Path) -> None:
         (("length_s: 60", "length_s: soon"), "length_s is 'soon'"),
         (("mean_hz: 20", "mean_hz: 20, load: 1"), "one of mean_hz, load and sustained"),
         (("mean_hz: 20", "mean_hz: -1"), "above 0"),
-        (("kind: constant", "kind: constnt"), "demand.kind is 'constnt'"),
+        (("kind: constant", "kind: constnt"), "'constnt', expected one of constant, diurnal"),
         (("degc: 30", "degc: 300"), "scenario mine: degc is 300.0, expected -60 to 120"),
         (("degc: 30", "degc: 30, hot: 1"), "ambient.hot"),
         (("length_s: 60", "length_s: 0.01"), "length_s is 0.01, expected a period or more"),

@@ -5,7 +5,7 @@ import pytest
 
 from experiments import simulation_page
 from experiments.mismatch import Mismatch
-from experiments.scenario_file import (
+from experiments.scenario_entries import (
     BurstsEntry,
     ConstantEntry,
     DayEntry,

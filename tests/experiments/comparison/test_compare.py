@@ -137,6 +137,7 @@ def test_a_run_above_its_cap_makes_its_line_void() -> None:
         (("--scenario", "toaster"), "scenario 'toaster' is unknown"),
         (("--board", "toaster"), "board 'toaster' is unknown"),
         (("--seeds", "0"), "--seeds is 0"),
+        (("--scenario=step", "--scenario=step.yaml"), "step.yaml"),
         (("--jobs", "0"), "--jobs is 0"),
         (("--out", "pyproject.toml"), "cannot be made"),
     ],

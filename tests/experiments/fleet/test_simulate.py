@@ -68,15 +68,15 @@ def check_against_single_runs(study: Study, mismatch: Mismatch, governor: str) -
 )
 def test_boards_of_a_fleet_run_as_they_would_alone(rich: str, governor: str) -> None:
     request = FleetRequest(scenario=rich, governor=governor)
-    check_against_single_runs(request.study(), request.mismatch(), governor)
+    check_against_single_runs(request.study(), request.spread(), governor)
 
 
 def test_boards_that_shut_down_do_so_as_they_would_alone(rich: str) -> None:
     request = FleetRequest(scenario=rich)
     study = request.study()
     fragile = replace(study, plant=replace(study.plant, critical_degc=86.0))
-    check_against_single_runs(fragile, request.mismatch(), "static-fastest")
-    boards = [draw_board(fragile.plant, seed=s, mismatch=request.mismatch()) for s in SEEDS]
+    check_against_single_runs(fragile, request.spread(), "static-fastest")
+    boards = [draw_board(fragile.plant, seed=s, mismatch=request.spread()) for s in SEEDS]
     fleet = simulate_boards(fragile, boards, seeds=SEEDS, governor="static-fastest")
     assert fleet.results.shut_down.any()
 
@@ -89,7 +89,7 @@ def test_long_periods_and_deadlines_keep_to_single_boards(tmp_path: Path) -> Non
         encoding="utf-8",
     )
     request = FleetRequest(scenario=str(path), board="rpi4b")
-    check_against_single_runs(request.study(), request.mismatch(), "step-wise")
+    check_against_single_runs(request.study(), request.spread(), "step-wise")
 
 
 def test_a_fleet_board_is_the_board_of_its_seed(rich: str) -> None:
