@@ -28,30 +28,46 @@ LOW = np.log([1e-3, 1e-5, 1e-5, 0.3, 1e-6])
 HIGH = np.log([1e2, 1e1, 1e1, 20.0, 1e-1])
 
 
-@dataclass(frozen=True, slots=True)
-class Kernel:
-    """How alike two mixes are, with the logarithms of its five numbers, shape (5,)."""
+@dataclass(frozen=True, slots=True, eq=False)
+class Likeness:
+    """What every pair of mixes has in common, shapes (n, m).
 
-    options: tuple[int, ...]
+    Attributes
+    ----------
+    singles, pairs
+        Changes from the widest that both have, and pairs of such.
+    apart
+        Genes they differ in.
+    """
+
+    singles: Floats
+    pairs: Floats
+    apart: Floats
+
+    @classmethod
+    def of(cls, a: Integers, b: Integers) -> "Likeness":
+        """Compare mixes, shapes (n, genes) and (m, genes)."""
+        singles = np.zeros((len(a), len(b)))
+        apart = np.zeros((len(a), len(b)))
+        for gene in range(a.shape[1]):
+            same = a[:, gene, np.newaxis] == b[np.newaxis, :, gene]
+            singles += same & (a[:, gene, np.newaxis] > 0)
+            apart += ~same
+        # Each two changes make a pair; they are of different genes by themselves.
+        return cls(singles, singles * (singles - 1.0) / 2.0, apart)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Kernel:
+    """How alike two mixes are, by the logarithms of five numbers, shape (5,)."""
+
     logs: Floats
 
-    def __call__(self, a: Integers, b: Integers) -> Floats:
-        """Return the covariance of every pair of mixes, shapes (n, genes) and (m, genes)."""
+    def __call__(self, likeness: Likeness) -> Floats:
+        """Return the covariance of every pair of mixes."""
         singles, pairs, rest, reach, _ = np.exp(self.logs)
-        narrowed = np.zeros((len(a), len(b)))
-        squares = np.zeros((len(a), len(b)))
-        apart = np.zeros((len(a), len(b)))
-        for gene in range(len(self.options)):
-            same = a[:, gene, np.newaxis] == b[np.newaxis, :, gene]
-            both = same & (a[:, gene, np.newaxis] > 0)
-            narrowed += both
-            squares += both  # squares of an indicator
-            apart += ~same
-        # Pairs of different genes: half of the square of the sum less the squares.
-        shared = (narrowed**2 - squares) / 2.0
-        return np.asarray(
-            singles * narrowed + pairs * shared + rest * np.exp(-apart / reach), dtype=np.float64
-        )
+        covariance = singles * likeness.singles + pairs * likeness.pairs
+        return np.asarray(covariance + rest * np.exp(-likeness.apart / reach), dtype=np.float64)
 
     @property
     def noise(self) -> float:
@@ -72,7 +88,6 @@ class Response:
     @classmethod
     def fit(
         cls,
-        options: tuple[int, ...],
         mixes: Sequence[Mix],
         losses: Floats,
         *,
@@ -83,8 +98,6 @@ class Response:
 
         Parameters
         ----------
-        options
-            Options of each gene.
         mixes, losses
             What was measured; losses of accuracy, below zero for gains, shape (mixes,).
         scale
@@ -93,12 +106,13 @@ class Response:
             Where the likelihood's maximum is sought from.
         """
         seen = np.array(mixes, dtype=np.int64)
+        likeness = Likeness.of(seen, seen)
         values = np.arcsinh(np.asarray(losses) / scale)
 
         def badness(logs: Floats) -> float:
-            kernel = Kernel(options, logs)
+            kernel = Kernel(logs)
             try:
-                lower = _factor(kernel, seen)
+                lower = _factor(kernel, likeness)
             except LinAlgError:
                 return 1e9
             whitened = solve_triangular(lower, values, lower=True)
@@ -111,13 +125,13 @@ class Response:
             bounds=list(zip(LOW, HIGH, strict=True)),
             options={"maxiter": 25},
         )
-        kernel = Kernel(options, np.asarray(best.x))
-        lower = _factor(kernel, seen)
+        kernel = Kernel(np.asarray(best.x))
+        lower = _factor(kernel, likeness)
         return cls(kernel, scale, seen, cho_solve((lower, True), values), lower)
 
     def predict(self, mixes: Integers) -> tuple[Floats, Floats]:
         """Return mean and standard deviation of `y` for mixes, shape (n, genes)."""
-        across = self.kernel(mixes, self.mixes)
+        across = self.kernel(Likeness.of(mixes, self.mixes))
         whitened = solve_triangular(self.lower, across.T, lower=True)
         own = self._own(mixes)
         variance = np.maximum(own - (whitened**2).sum(axis=0), 1e-12)
@@ -134,8 +148,8 @@ class Response:
         return np.asarray(singles * count + pairs * count * (count - 1) / 2.0 + rest)
 
 
-def _factor(kernel: Kernel, seen: Integers) -> Floats:
+def _factor(kernel: Kernel, likeness: Likeness) -> Floats:
     """Return the lower Cholesky factor of the covariance of what was measured."""
-    covariance = kernel(seen, seen)
+    covariance = kernel(likeness)
     covariance[np.diag_indices_from(covariance)] += kernel.noise
     return np.asarray(np.tril(cho_factor(covariance, lower=True)[0]))

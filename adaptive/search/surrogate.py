@@ -46,16 +46,18 @@ class Surrogate:
         (top,) = problem.measure([space.dearest])
         singles = space.singles()
         alone = problem.measure([space.changed(space.dearest, *single) for single in singles])
-        problem.measure([space.cheapest])
-        room = int(self.pair_share * problem.budget) - len(problem.answers)
-        problem.measure(_pairs(problem, singles, top - alone, room))
+        (bottom,) = problem.measure([space.cheapest])
+        room = max(0, int(self.pair_share * problem.budget) - len(problem.answers))
+        if bottom > top - problem.floor:
+            # Even the cheapest is of use: the front lies near it.
+            problem.measure(_widened(problem)[:room])
+        else:
+            problem.measure(_pairs(problem, singles, top - alone)[:room])
         logs = START
         while problem.left > 0:
             mixes = list(problem.answers)
             losses = top - np.array([problem.accuracy(mix) for mix in mixes])
-            surface = Response.fit(
-                space.options, mixes, losses, scale=problem.floor / 2, start=logs
-            )
+            surface = Response.fit(mixes, losses, scale=problem.floor / 2, start=logs)
             logs = surface.kernel.logs
             pool = self._pool(problem, rng)
             batches = (self._promising(problem, surface, pool, hope, top) for hope in self.hopes)
@@ -115,10 +117,8 @@ class Surrogate:
         return np.unique(np.where(changes, (crossed + steps) % options, crossed), axis=0)
 
 
-def _pairs(
-    problem: Problem, singles: tuple[tuple[int, int], ...], loss: Floats, room: int
-) -> list[Mix]:
-    """Return as many pairs of changes as there is room for, the least harmful first."""
+def _pairs(problem: Problem, singles: tuple[tuple[int, int], ...], loss: Floats) -> list[Mix]:
+    """Return the pairs of changes from the dearest, the least harmful first."""
     space = problem.space
     pairs = [
         (loss[a] + loss[b], singles[a], singles[b])
@@ -126,8 +126,18 @@ def _pairs(
         if singles[a][0] != singles[b][0]
     ]
     pairs.sort(key=lambda pair: pair[0])
-    both = [space.changed(space.changed(space.dearest, *a), *b) for _, a, b in pairs]
-    return both[: max(0, room)]
+    return [space.changed(space.changed(space.dearest, *a), *b) for _, a, b in pairs]
+
+
+def _widened(problem: Problem) -> list[Mix]:
+    """Return the cheapest mix with one gene widened, the cheapest first."""
+    space = problem.space
+    mixes = [
+        space.changed(space.cheapest, gene, option)
+        for gene, count in enumerate(space.options)
+        for option in range(count - 1)
+    ]
+    return sorted(mixes, key=problem.cost)
 
 
 def _gains(

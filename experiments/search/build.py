@@ -37,6 +37,7 @@ class OracleEntry:
     cost: str
     groups: int | None = None
     versions: int = 1
+    first: int = 0
 
 
 def oracle_entries(path: Path = CONFIG) -> dict[str, OracleEntry]:
@@ -58,13 +59,14 @@ def build_oracle(
         raise ConfigError(f"artifact {plain.name}: its images are read one by one, expected a set")
     artifact = in_arithmetic(plain, entry, data)
     data = several_versions(data, entry.versions)
+    chosen = slice(entry.first, entry.first + entry.images)
+    known = Images("oracle", data.images[chosen], data.labels[chosen])
+    count = len(known)
     groups = group_layers(artifact, entry.grouping)
     if entry.groups is not None:
         groups = merge_groups(artifact, groups, entry.groups)
     space = SearchSpace(artifact.layers, groups, entry.bits)
     efforts = tuple(space.effort(mix) for mix in space.mixes())
-    count = min(entry.images, len(data))
-    known = Images("oracle", data.images[:count], data.labels[:count])
     pieces = [
         Piece("oracle", start, min(start + STRETCH, count), efforts)
         for start in range(0, count, STRETCH)
@@ -80,7 +82,7 @@ def build_oracle(
         "command": f"python -m experiments.search_oracle --build {name}",
         "artifact": artifact.name,
         "checksum": artifact.checksum,
-        "images": f"{count} calibration images"
+        "images": f"{count} calibration images from number {entry.first} on"
         + (f", each in {entry.versions} versions" if entry.versions > 1 else ""),
         "cost": f"{table.name}, {Objective.ENERGY.value}",
     }
