@@ -68,7 +68,8 @@ class Heating:
         for _ in range(max(round(time_s / STEP_S), 1)):
             self.temps = self._model.step(self.temps, power, self._ambient_degc)
         self.peak_degc = max(self.peak_degc, float(self.plant.junctions(self.temps).max()))
-        self.board.set_temp(self.plant.zones[0].reading_degc(float(self.temps[0])))
+        if self.board.zone().exists():
+            self.board.set_temp(self.plant.zones[0].reading_degc(float(self.temps[0])))
 
 
 class Rehearsal:
