@@ -53,6 +53,8 @@ from adaptive.quantise import Requantiser, Rescaler
 from adaptive.shapes import padding_of
 
 PAGE = 4096
+PLAIN_SHIFT = 40
+"""Shift of channels that only fill a block: one that keeps the kernels' fast way open."""
 
 Record = NDArray[np.void]
 
@@ -247,8 +249,12 @@ class _Packer:
     def _requantiser(self, requantiser: Requantiser, groups: int | None) -> int:
         """Keep the constants of a requantiser, padded in each of so many groups, or not at all."""
         head = np.array((int(requantiser.bits), requantiser.zero), REQUANTISER).tobytes()
-        fields = ((requantiser.bias, "<i8", 0), (requantiser.multiplier, "<i4", 2**30),
-                  (requantiser.pre_shift, "<i4", 0), (requantiser.shift, "<i4", 1))  # fmt: skip
+        fields = (
+            (requantiser.bias, "<i8", 0),
+            (requantiser.multiplier, "<i4", 2**30),
+            (requantiser.pre_shift, "<i4", 0),
+            (requantiser.shift, "<i4", PLAIN_SHIFT),
+        )
         parts = [
             (pad_channels(values.astype(np.int64), groups, filler) if groups else values)
             .astype(dtype)

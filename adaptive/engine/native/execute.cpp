@@ -125,6 +125,7 @@ void aim_convolution(Task &task) {
   c.target_width = out.width;
   c.channels = out.channels / n.groups;
   c.adds = step.action == Action::kFused;
+  c.addition = {};
   if (c.adds) {
     const FileNode &add = network.file.node(static_cast<uint32_t>(step.addition));
     c.other = job.plan->planes(step.other, job.arena);
@@ -139,6 +140,7 @@ void shift_constants(Constants &k, ptrdiff_t by) {
   k.high += by, k.cross += by, k.cross_plain += by, k.low += by;
   k.bias += by, k.multiplier += by, k.pre_shift += by, k.shift += by;
   k.start += by, k.rounding += by;
+  k.bias_high += by, k.bias_middle += by, k.bias_low += by;
 }
 
 void do_convolution(void *context, int chunk) {

@@ -17,8 +17,8 @@ struct Constants {
   const int32_t *high, *cross, *cross_plain, *low;
   const int64_t *bias;
   const int32_t *multiplier, *pre_shift, *shift;
-  // `narrow`: every sum with its bias fits 32 bits, no pre-shift is needed and every shift is 32 or
-  // more. `start` is then `high` plus the bias.
+  // `narrow`: every sum with its bias fits 31 bits and every shift is 32 or more. `start` is then
+  // `high` plus the bias and half of what the pre-shift drops.
   bool narrow;
   const int32_t *start;
   // `split`: at 16 bits, where the bias with half of what the pre-shift drops is

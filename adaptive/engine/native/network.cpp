@@ -185,14 +185,16 @@ void Network::constants_of(const FileNode &node, Layer &layer, int slot, int64_t
     const int64_t bias = k.bias[i];
     const int64_t bound = int64_t{magnitude} * 255 + (bias < 0 ? -bias : bias);
     const int shift = k.shift[i];
-    k.narrow = k.narrow && k.pre_shift[i] == 0 && shift >= 32 && shift <= 45 &&
-               bound < INT32_MAX / 2 && (bound * k.multiplier[i] >> shift) < (1 << 30);
-    start[i] = add32(high[i], static_cast<int32_t>(bias));
     const int64_t half_bias = add64(bias, (int64_t{1} << k.pre_shift[i]) >> 1);
+    // The stored zero point scaled up by `shift` must leave room in 64 bits.
+    const bool scales = shift >= 32 && shift <= 61 && k.zero + stored < int64_t{1} << (61 - shift);
+    k.narrow = k.narrow && scales && k.pre_shift[i] < 30 &&
+               bound < INT32_MAX / 2 && (bound * k.multiplier[i] >> shift) < (1 << 30);
+    start[i] = add32(high[i], static_cast<int32_t>(half_bias));
     // Saturated to 31 bits less a few, a sum must still pass both ends of the codes.
     constexpr int64_t kSaturated = INT32_MAX - (1 << 17);
     const bool passes = kSaturated * k.multiplier[i] >> shift > 65536;
-    k.split = k.split && shift >= 32 && shift <= 45 && (k.pre_shift[i] >= 16 || passes) &&
+    k.split = k.split && scales && (k.pre_shift[i] >= 16 || passes) &&
               half_bias >> 16 < kLargestPart && half_bias >> 16 > -kLargestPart;
     parts[i] = static_cast<int32_t>(half_bias >> 16);
     parts[i + count] = static_cast<int32_t>(half_bias >> 8 & 255);

@@ -273,8 +273,11 @@ struct Vnni {
         const int first = (block + j) * kBlock;
         const Scale scale(k, first);
         if constexpr (S == 1) {
+          const Vector pre = load(k.pre_shift + first);
 #pragma GCC unroll 16
-          for (int i = 0; i < M; ++i) sum[0][i][j] = scale.apply(sum[0][i][j]);
+          for (int i = 0; i < M; ++i) {
+            sum[0][i][j] = scale.apply(_mm512_srav_epi32(sum[0][i][j], pre));
+          }
         } else {
           const Joint joint(k, first);
           const Vector plain_low = load(k.bias_low + first);
@@ -440,7 +443,8 @@ void depthwise_strip(const Depthwise &d, const Columns<P> &columns, int outputs,
       Vnni::spill<P>(sums.high, sums.cross, sums.low, total);
       finish_depthwise(d, total, block, target - first);
     } else if (S == 1) {
-      finish_stored(d, scale.apply(sums.high), target, count);
+      const Vector pre = load(k.pre_shift + first);
+      finish_stored(d, scale.apply(_mm512_srav_epi32(sums.high, pre)), target, count);
     } else {
       const Vector value = joint.join(sums.high, sums.cross, sums.low);
       finish_stored(d, scale.apply(value), target, count);

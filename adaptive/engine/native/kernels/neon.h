@@ -79,7 +79,8 @@ inline __attribute__((always_inline)) int32x4_t finish_vector(const Constants &k
   const int32x2_t s[2] = {vget_low_s32(shift), vget_high_s32(shift)};
   int32x2_t half[2];
   if (P == Products::kHigh && k.narrow) {
-    const int32x4_t sum = vaddq_s32(sums.high[v], vld1q_s32(k.start + at));
+    const int32x4_t started = vaddq_s32(sums.high[v], vld1q_s32(k.start + at));
+    const int32x4_t sum = vshlq_s32(started, vnegq_s32(vld1q_s32(k.pre_shift + at)));
     half[0] = vmovn_s64(shift_right(vmull_s32(vget_low_s32(sum), m[0]), s[0]));
     half[1] = vmovn_s64(shift_right(vmull_s32(vget_high_s32(sum), m[1]), s[1]));
     return to_code(k, vcombine_s32(half[0], half[1]));
