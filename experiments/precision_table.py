@@ -11,6 +11,7 @@ computes them anew from the images, through the integer engine; it goes on where
 import argparse
 import sys
 from collections.abc import Callable
+from itertools import product
 from pathlib import Path
 
 from adaptive.artifact import Artifact
@@ -22,6 +23,7 @@ from experiments.precision.study import (
     KEPT,
     VARIANTS,
     Place,
+    Variant,
     bundled,
     find_predictions,
     kept_file,
@@ -72,38 +74,36 @@ def begun(label: str) -> Callable[[float], None]:
     return show
 
 
-def networks_of(
-    artifact: Artifact, config: PrecisionConfig, args: argparse.Namespace
-) -> list[Network]:
-    """Return a network in each of its arithmetics, with predictions."""
+def network_of(
+    artifact: Artifact, variant: Variant, config: PrecisionConfig, args: argparse.Namespace
+) -> Network:
+    """Return a network in one arithmetic, with its predictions; raises ConfigError without."""
     place = Place(args.data_dir, args.predictions, args.work_dir, args.jobs)
-    found = []
-    for variant in VARIANTS:
-        if args.rerun:
-            predictions = rerun(artifact, variant, config, place, begun)
-            print(f"wrote {kept_file(artifact, variant, place.kept)}", file=sys.stderr)
-        else:
-            predictions = find_predictions(artifact, variant, place.kept)
-        name = predictions.source.dataset
-        if name not in config.level1:
-            raise ConfigError(f"level1 has no {name}, expected the level to report for it")
-        found.append(Network(artifact, predictions, config.level1[name], variant.prefix))
-    return found
+    if args.rerun:
+        predictions = rerun(artifact, variant, config, place, begun)
+        print(f"wrote {kept_file(artifact, variant, place.kept)}", file=sys.stderr)
+    else:
+        predictions = find_predictions(artifact, variant, place.kept)
+    name = predictions.source.dataset
+    if name not in config.level1:
+        raise ConfigError(f"level1 has no {name}, expected the level to report for it")
+    return Network(artifact, predictions, config.level1[name], variant.prefix)
 
 
 def main(arguments: list[str]) -> int:
-    """Print the figures of every network that has some; 2 if one has none."""
+    """Print the figures of every network that has some; 2 if one has none in its own arithmetic."""
     args = arguments_of(arguments)
     if args.jobs < 1:
         raise ConfigError(f"--jobs is {args.jobs}, expected 1 or more")
     config = read_config("precision_table", PrecisionConfig, args.config)
-    networks, lacking = [], 0
-    for artifact in chosen_networks(args.artifact):
+    networks, lacking = [], False
+    for artifact, variant in product(chosen_networks(args.artifact), VARIANTS):
         try:
-            networks += networks_of(artifact, config, args)
+            networks.append(network_of(artifact, variant, config, args))
         except AdaptiveError as error:
             print(f"precision_table: {' '.join(str(error).split())}", file=sys.stderr)
-            lacking += 1
+            # Another arithmetic is a comparison: without it the network's own figures stand.
+            lacking |= args.rerun or not variant.prefix
     if args.json:
         for network in networks:
             for figure in network.figures(config):

@@ -7,10 +7,12 @@ from pathlib import Path
 
 import numpy as np
 
+from adaptive.arithmetic import Arithmetic
 from adaptive.artifact import Artifact, artifact_names, load_artifact
 from adaptive.errors import ConfigError
 from adaptive.levels import Ladder
 from adaptive.precision import Bits, Effort, PrecisionPlan
+from experiments.commands.doctor import halves
 from experiments.commands.evaluate import check_fit
 from experiments.level_choice import study_levels
 from experiments.precision.answering import Arrays, Work, answer_part, disagreement, in_parts
@@ -23,11 +25,17 @@ from experiments.precision.predictions import (
     load_predictions,
     save_predictions,
 )
+from experiments.requantise import healed, requantised
 from models.data import LabelledImages
 from models.datasets.catalogue import DataSet, dataset_of
+from models.doctor import choose_mends
+from models.export import load_network, measure, with_measurements
 
 KEPT = Path(__file__).parents[1] / "predictions"
 """Where predictions of the bundled networks are kept."""
+
+CALIBRATION = 1000
+"""Images that ranges and mends of another arithmetic come from, and as many for temperatures."""
 
 Report = Callable[[str], Callable[[float], None]]
 """Called with what begins; returns what is called with the share of it that is done."""
@@ -52,7 +60,34 @@ class Variant:
     random_plans: bool = False
 
 
-VARIANTS = (Variant("", lambda artifact, _calibration: artifact, random_plans=True),)
+def in_radix(artifact: Artifact, calibration: LabelledImages) -> Artifact:
+    """Return a network in the radix arithmetic, with a temperature for each uniform plan."""
+    seen, others = halves(calibration, CALIBRATION)
+    made = requantised(artifact, arithmetic=Arithmetic.RADIX, images=seen.images)
+    return with_measurements(made, measure(made, _uniform_efforts(made), others))
+
+
+def doctored_radix(artifact: Artifact, calibration: LabelledImages) -> Artifact:
+    """Return the radix network with the mends that the doctor chooses; nothing is trained."""
+    seen, others = halves(calibration, CALIBRATION)
+    made = in_radix(artifact, calibration)
+    mends = choose_mends(load_network(made), seen)
+    if mends is None:
+        return made
+    better = healed(made, seen.images, mends)
+    return with_measurements(better, measure(better, _uniform_efforts(better), others))
+
+
+def _uniform_efforts(artifact: Artifact) -> list[Effort]:
+    return [Effort(PrecisionPlan.uniform(artifact.layers, bits)) for bits in artifact.bits]
+
+
+VARIANTS = (
+    Variant("", lambda artifact, _calibration: artifact, random_plans=True),
+    Variant("radix_", in_radix),
+    Variant("radix_doctored_", doctored_radix),
+)
+"""What is reported of each network; the first is the network as it is bundled."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,6 +18,7 @@ from experiments.precision.study import (
     KEPT,
     VARIANTS,
     Place,
+    Variant,
     bundled,
     chosen_plans,
     find_predictions,
@@ -76,6 +77,21 @@ def test_every_random_plan_is_answered_as_evaluate_answers_it(digits: Network) -
 def test_torch_and_the_engine_agree(digits: Network) -> None:
     found = digits.predictions.agreement
     assert (found.images, found.plans, found.differing) == (30, 2, 0)
+
+
+@pytest.mark.parametrize("variant", VARIANTS[1:], ids=lambda variant: variant.prefix)
+def test_other_arithmetics_are_reported_under_their_prefix(
+    variant: Variant, tmp_path: Path, digits: Network
+) -> None:
+    few = replace(CONFIG, agreement_images=5, agreement_plans=1)
+    found = rerun(DIGITS, variant, few, place(tmp_path), quiet)  # type: ignore[arg-type]
+    network = Network(DIGITS, found, "shape", variant.prefix)
+    figures = {figure.metric: figure.value for figure in network.figures(few)}
+    assert figures[f"{variant.prefix}all16_top1"] > 90.0
+    assert f"{variant.prefix}level1_all8_top1" in figures
+    assert f"{variant.prefix}worst_random_top1" not in figures
+    assert figures[f"{variant.prefix}differing_codes"] == 0
+    assert kept_file(DIGITS, variant, tmp_path).name == f"digits.{variant.prefix[:-1]}.npz"
 
 
 def test_a_code_that_differs_is_counted(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -147,7 +163,7 @@ def test_a_network_without_predictions_is_named_and_the_rest_is_shown(
     assert precision_table.main(["--json", "--predictions", str(tmp_path)]) == 2
     found = capsys.readouterr()
     assert found.out == ""
-    assert len(found.err.splitlines()) == len(bundled())
+    assert len(found.err.splitlines()) == len(VARIANTS) * len(bundled())
     assert "resnet8_cifar10.npz: no predictions" in found.err
 
 
