@@ -9,6 +9,8 @@ by name.
 """
 
 import copy
+import io
+from contextlib import redirect_stderr
 
 import torch
 from torch import fx, nn
@@ -57,7 +59,9 @@ def convert(
     try:
         traced = fx.symbolic_trace(network)
         traced.graph.eliminate_dead_code()
-        ShapeProp(traced).propagate(torch.zeros(1, channels, height, width))
+        # It prints a traceback of its own before it raises.
+        with redirect_stderr(io.StringIO()):
+            ShapeProp(traced).propagate(torch.zeros(1, channels, height, width))
     # A tracer runs the network's own code, which may raise anything.
     except Exception as error:
         line = " ".join(str(error).split())
