@@ -15,7 +15,7 @@ from experiments.scenario_file import load_scenario, scenario_names
 from experiments.study_config import exit_code
 
 PAGE = Path(__file__).parents[1] / "docs" / "simulation.md"
-COMPARED = ("static-safe", "step-wise", "budget", "look-ahead")
+COMPARED = ("static-safe", "step-wise", "budget", "look-ahead", "predictive")
 FLEET_GOVERNORS = ("static-safe", "step-wise", "look-ahead")
 PERCENTILES = (1, 50, 99)
 
@@ -36,8 +36,8 @@ def comparison_table(*, minutes: float, seeds: int) -> str:
     ]
     cells = list(SerialExecutor().map(run_cell, requests, shared=None))
     caption = (
-        f"*{seeds} seeds of {minutes:g} minutes from a cold start, on a board exactly as its file: "
-        "what differs here is policy, not robustness. Reward is the mean over the seeds; least, "
+        f"*Seeds: {seeds}, of {minutes:g} minutes from a cold start, on a board exactly as its "
+        "file: what differs is policy, not robustness. Reward is the mean over the seeds; least, "
         "most, p99, peak and time above the cap are extremes.*"
     )
     return f"{markdown_table(HEADER, lines_of(frame_of(cells)))}\n\n{caption}"
