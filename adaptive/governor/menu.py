@@ -38,8 +38,10 @@ class Menu:
         shape (N,) [W].
     unit_hz
         Step of the rates of frames that are told apart [Hz].
+    prices
+        Prices of power, falling, shape (K,) [1/J].
     best
-        The best point at each price of power, the highest first, and each rate, shape (K, L).
+        The best point at each price and each rate, shape (K, L).
     """
 
     points: tuple[OperatingPoint, ...]
@@ -49,6 +51,7 @@ class Menu:
     idle_w: Vector
     work_w: Vector
     unit_hz: float
+    prices: Vector
     best: Indices
 
     @classmethod
@@ -108,6 +111,7 @@ class Menu:
             idle_w=idle_w[used],
             work_w=work_w[used],
             unit_hz=unit_hz,
+            prices=prices,
             best=compact.reshape(best.shape),
         )
 
@@ -115,6 +119,12 @@ class Menu:
         """Return the levels that provide for some rates of frames, of the same shape."""
         levels = np.ceil(np.minimum(demand_hz / self.unit_hz, _LEVELS) - 1e-9)
         return np.asarray(levels, dtype=np.intp)
+
+    def dearer(self, factors: Vector) -> Indices:
+        """Return which price is closest to each one times each factor, shape (K, F)."""
+        wanted = np.log(np.multiply.outer(self.prices, factors))
+        far = np.abs(wanted[..., np.newaxis] - np.log(self.prices))
+        return np.asarray(far.argmin(axis=2))
 
     def busy(self, points: Indices, levels: Indices) -> Array:
         """Return how busy points are at levels, of the broadcast shape [0..1]."""

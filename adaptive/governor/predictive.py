@@ -36,6 +36,7 @@ from adaptive.governor.prospect import Prospect, stretches_s
 from adaptive.operating_point import OperatingPoint
 from adaptive.plant import Array, Plant
 from adaptive.platform import Observation
+from thermal.modes import decompose
 from thermal.network import Vector
 
 
@@ -145,6 +146,9 @@ class Predictive:
         edges = stretches_s(period_s + self._caution.delay_s, known, self._caution.longest_s)
         self._prospect = Prospect.of(plant, edges)
         self._forecast = Forecast(edges, preview)
+        # Heat let in early has left in part when it would be in the way: far ahead it is dearer.
+        slowest_per_s = float(decompose(plant.network).rate[0]) if preview is not None else 0.0
+        self._priced = self._menu.dearer(np.exp(edges[:-1] * slowest_per_s))  # (K, B)
         growth = self._menu.power.growth(np.full(len(plant.network.nodes), cap_degc))
         self._leakage_w = self._menu.power.leakage_w * growth  # (N, n)
         self._ran = 0
@@ -187,7 +191,7 @@ class Predictive:
         """Return the point of the lowest price whose plan holds, or of two that share time."""
         menu = self._menu
         levels = menu.level(self._demand_hz(observation))  # (B,)
-        plans = menu.best[:, levels]  # (K, B)
+        plans = menu.best[self._priced, levels]  # (K, B)
         new = np.ones(len(plans), dtype=bool)
         new[1:] = (plans[1:] != plans[:-1]).any(axis=1)
         plans = plans[new]

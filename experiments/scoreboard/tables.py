@@ -154,10 +154,8 @@ def behind(table: pd.DataFrame) -> Table:
         ours = here[here["player"] == OURS]["share_of_bound"].astype(float).mean()
         if best == "-" or float(best) <= ours:
             continue
-        hotter = [here[here["player"] == player]["hottest_k"].mean() for player in (name, OURS)]
-        why = (
-            f"hottest junction, on average: it {hotter[0]:+.2f} K of the cap, ours {hotter[1]:+.2f}"
-        )
+        hotter = [here[here["player"] == player]["hottest_k"].median() for player in (name, OURS)]
+        why = f"hottest junction, median: it {hotter[0]:+.2f} K of the cap, ours {hotter[1]:+.2f}"
         body.append([str(scenario), str(start), name, best, f"{ours:.3f}", why])
     return header, body
 
@@ -187,6 +185,7 @@ def _order(column: "pd.Series[str]") -> list[str]:
 
 TABLES: dict[str, Callable[[pd.DataFrame], Table]] = {
     "by-scenario": by_scenario,
+    "by-scenario-cap": lambda table: by_scenario(table, "share_cap"),
     "by-case": by_case,
     "violations": violations,
     "against-static": against_static,
