@@ -97,13 +97,16 @@ def main(arguments: list[str]) -> int:
         raise ConfigError(f"--jobs is {args.jobs}, expected 1 or more")
     config = read_config("precision_table", PrecisionConfig, args.config)
     networks, lacking = [], False
-    for artifact, variant in product(chosen_networks(args.artifact), VARIANTS):
+    artifacts = chosen_networks(args.artifact)
+    # A long run has every network's own figures before the comparisons.
+    for variant, artifact in product(VARIANTS, artifacts):
         try:
             networks.append(network_of(artifact, variant, config, args))
-        except AdaptiveError as error:
+        except (AdaptiveError, OSError) as error:
             print(f"precision_table: {' '.join(str(error).split())}", file=sys.stderr)
             # Another arithmetic is a comparison: without it the network's own figures stand.
             lacking |= args.rerun or not variant.prefix
+    networks.sort(key=lambda network: network.artifact.name)
     if args.json:
         for network in networks:
             for figure in network.figures(config):

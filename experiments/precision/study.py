@@ -164,7 +164,8 @@ def rerun(
             progress=report(f"{artifact.name}, {len(work.plans)} plans"),
         )
     )
-    agreement = _agreement(network, drawn[: config.agreement_plans], data, config, place, report)
+    compared = drawn[: config.agreement_plans] if variant.random_plans else work.plans
+    agreement = _agreement(network, compared, data, config, place, report)
     predictions = Predictions(
         source=Source(artifact.name, artifact.checksum, source.name),
         labels=data.labels.astype(np.uint8),
