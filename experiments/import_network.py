@@ -17,6 +17,7 @@ from typing import get_args
 import numpy as np
 import torch
 
+from adaptive.arithmetic import Arithmetic
 from adaptive.artifact import Artifact, save_artifact
 from adaptive.errors import AdaptiveError, ConfigError
 from adaptive.labels import LabelTree
@@ -51,6 +52,7 @@ class Import:
     images: int
     how: PostTraining
     normalised: bool
+    arithmetic: Arithmetic = Arithmetic.AFFINE
 
     def __post_init__(self) -> None:
         if self.images < 1:
@@ -102,7 +104,9 @@ def import_network(
     plain = build(wanted.network, classes=len(tree.leaves))
     load_weights(plain, wanted.weights)
     normalisation = normalisation_of(kind) if wanted.normalised else None
-    network = convert(plain, source.shape, normalisation=normalisation)
+    network = convert(
+        plain, source.shape, normalisation=normalisation, arithmetic=wanted.arithmetic
+    )
     data = spread(source.load("calibration", data_dir=data_dir), wanted.images)
     name = f"{kind}_{source.name.replace('-', '_')}"
     return calibrated_artifact(
@@ -133,6 +137,9 @@ def arguments_of(arguments: list[str]) -> argparse.Namespace:
     parser.add_argument(
         "--range", choices=[method.value for method in RangeMethod], default="greatest"
     )
+    parser.add_argument(
+        "--arithmetic", choices=[one.value for one in Arithmetic], default="affine", help="(affine)"
+    )
     parser.add_argument("--plans", type=int, default=0, help="random plans to measure as well (0)")
     parser.add_argument(
         "--pixels", action="store_true", help="the network expects pixels / 255, not normalised"
@@ -151,6 +158,7 @@ def main(arguments: list[str]) -> int:
             args.images,
             PostTraining(RangeMethod(args.range), args.plans),
             normalised=not args.pixels,
+            arithmetic=Arithmetic(args.arithmetic),
         )
         if args.labels is None:
             tree = tree_of(args.dataset, data_dir=args.data_dir)

@@ -24,6 +24,9 @@ from models.export import export_network, load_network, measure, with_measuremen
 from models.mends import Mends, mended
 from models.ranges import RangeMethod
 
+IMAGES = 1000
+"""How many calibration images are looked at unless told otherwise."""
+
 
 def requantised(
     artifact: Artifact,
@@ -79,7 +82,7 @@ def arguments_of(arguments: list[str]) -> argparse.Namespace:
     )
     parser.add_argument("--data-dir", type=Path, help="folder of the data set ($ADAPTIVE_DATA)")
     parser.add_argument("--dataset", help="the one the artifact names by default")
-    parser.add_argument("--images", type=int, default=1000, help="calibration images (1000)")
+    parser.add_argument("--images", type=int, default=IMAGES, help=f"calibration images ({IMAGES})")
     parser.add_argument(
         "--range", choices=[method.value for method in RangeMethod], default="greatest"
     )

@@ -23,6 +23,7 @@ import torch
 import yaml
 from torch import nn
 
+from adaptive.arithmetic import Arithmetic
 from adaptive.artifact import Artifact, save_artifact
 from adaptive.errors import AdaptiveError, ConfigError
 from adaptive.manifest import Fact
@@ -57,6 +58,7 @@ class Recipe:
     float: FloatRecipe
     joint: JointRecipe
     random_plans: int
+    arithmetic: Arithmetic = Arithmetic.AFFINE
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,7 +171,8 @@ def trained(
     """Return the switchable network after both phases, calibrated."""
     height, width, channels = data.images.shape[1:]
     plain = trained_float(study, data, calibration, folders)
-    network = convert(plain, (height, width, channels)).to(best_device())
+    twin = convert(plain, (height, width, channels), arithmetic=study.recipe.arithmetic)
+    network = twin.to(best_device())
     train_jointly(
         network,
         data,

@@ -16,7 +16,8 @@ from models.ranges import BINS, Magnitudes, RangeMethod, choose_reach
 
 Floats = NDArray[np.float64]
 
-CHUNK = 500
+CHUNK, ELEMENTS = 500, 2**28
+"""Most images, and most numbers in all their signals, that are held at a time."""
 GOLDEN = (np.sqrt(5.0) - 1) / 2
 
 
@@ -58,9 +59,10 @@ def calibrate_ranges(
 def _values(network: SwitchableNetwork, images: Pixels) -> Iterator[dict[str, Tensor]]:
     """Yield the magnitudes of what every step writes, some images at a time."""
     device = next(network.parameters()).device
-    for start in range(0, len(images), CHUNK):
+    chunk = min(CHUNK, max(1, ELEMENTS // sum(network.sizes().values())))
+    for start in range(0, len(images), chunk):
         with torch.no_grad():
-            flows = network.trace(torch.from_numpy(images[start : start + CHUNK]).to(device))
+            flows = network.trace(torch.from_numpy(images[start : start + chunk]).to(device))
         yield {step.name: flows[step.name].values.abs().float().cpu() for step in network.steps}
 
 

@@ -148,8 +148,7 @@ class _Bench:
         self.network = copy.deepcopy(network).eval()
         self.network.set_plan(None)
         with torch.no_grad():
-            one = self.network.trace(torch.from_numpy(data.images[:1]))
-            each = sum(flow.values.numel() for flow in one.values())
+            each = sum(self.network.sizes().values())
             count = min(len(data), max(1, ELEMENTS // each))
             chosen = np.unique(np.linspace(0, len(data) - 1, count).round().astype(int))
             self.images = torch.from_numpy(data.images[chosen])

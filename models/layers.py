@@ -37,7 +37,8 @@ class _Switchable(Ranged, ABC):
     """What convolutions and linear layers share; only how they multiply differs.
 
     `bias` has one row for each precision, float64 so that its integer survives a round trip.
-    Plain float uses their mean in training, so that all learn, and else that of the widest.
+    Plain float uses their mean, so that all learn, or that of the widest once they are settled:
+    exported, or corrected for each precision.
     """
 
     bias: Tensor
@@ -58,6 +59,7 @@ class _Switchable(Ranged, ABC):
         self.bias = nn.Parameter(torch.zeros(len(bit_list), shape[0], dtype=torch.float64))
         self.register_buffer("fill", torch.zeros(0, dtype=torch.float64))
         self.by_channel = self.arithmetic.by_channel
+        self.settled = False
         self.is_head = is_head
         self.bit_list = bit_list
         self.bits = bit_list[0]
@@ -86,7 +88,7 @@ class _Switchable(Ranged, ABC):
         """Compute what is clamped and rounded to the output, in plain float or with fake bits."""
         read, fill = flow.values, (self.fill - flow.zero) * flow.scale
         weight = torch.as_tensor(self.weight)
-        bias = self.bias.mean(dim=0) if self.training else self.bias[0]
+        bias = self.bias[0] if self.settled else self.bias.mean(dim=0)
         if flow.mode is Mode.FAKE:
             scales = self._allowed(channel_scales(weight), flow.scale)
             weight = fake_quantise_weight(weight, scales, bits, arithmetic=self.cut)
@@ -110,18 +112,17 @@ class _Switchable(Ranged, ABC):
         tensors = self.tensors(flow.scale)
         codes = torch.from_numpy(tensors.weight.astype(np.float64)).to(flow.values.device)
         zero = flow.zero >> (16 - bits)
-        how = self.arithmetic
-        read, fill = (narrow_codes(v, bits, how) - zero for v in (flow.values, self.fill))
-        total = self._multiply(read, narrow_weights(codes, bits, how), fill)
+        cut = self.arithmetic
+        read, fill = (narrow_codes(v, bits, cut) - zero for v in (flow.values, self.fill))
+        total = self._multiply(read, narrow_weights(codes, bits, cut), fill)
         return requantise(total, tensors.requantisers[bits])
 
     def tensors(self, source_scale: float) -> LayerTensors:
         """Return the integers of this layer, as exported: the one place where they are made."""
         weight = self.weight.detach().cpu().numpy()
         least = np.maximum(weight_scales(weight), self._least_scales(source_scale))
-        scales = self.arithmetic.weight_scales(
-            least, source_scale / float(self.output_scale), by_channel=self.by_channel
-        )
+        between = source_scale / float(self.output_scale)
+        scales = self.arithmetic.weight_scales(least, between, by_channel=self.by_channel)
         requantisers: dict[Bits, Requantiser] = {}
         for row, bits in enumerate(self.bit_list):
             accumulator, ratio = self._accumulators(scales, source_scale, bits)
@@ -157,6 +158,7 @@ class _Switchable(Ranged, ABC):
     def load(self, tensors: LayerTensors, *, source_scale: float, output_scale: float) -> None:
         """Take over exported integers; `tensors` then returns the same ones."""
         self.by_channel = self.arithmetic.by_channel or bool(np.ptp(tensors.weight_scale))
+        self.settled = True
         steps = tensors.weight_scale.reshape(-1, *[1] * (tensors.weight.ndim - 1))
         real = torch.from_numpy(tensors.weight * steps)
         with torch.no_grad():
@@ -170,11 +172,8 @@ class _Switchable(Ranged, ABC):
 
     def _allowed(self, least: Tensor, source_scale: float) -> Tensor:
         """Return weight scales that the arithmetic has, on the weights' device."""
-        scales = self.arithmetic.weight_scales(
-            least.cpu().numpy(),
-            source_scale / float(self.output_scale),
-            by_channel=self.by_channel,
-        )
+        ratio, needed = source_scale / float(self.output_scale), least.cpu().numpy()
+        scales = self.arithmetic.weight_scales(needed, ratio, by_channel=self.by_channel)
         return torch.from_numpy(scales).to(least.device)
 
     def _read_fake(self, values: Tensor, flow: Flow, bits: Bits) -> Tensor:

@@ -24,7 +24,7 @@ from models.ranges import RangeMethod
 FURTHEST = 8
 """Greatest exponent that a channel is moved by."""
 ELEMENTS = 2**26
-"""Numbers of one signal that are held at a time."""
+"""Numbers that are held at a time, in one signal or in all."""
 
 Weighted = SwitchableConv2d | SwitchableLinear
 
@@ -73,6 +73,8 @@ def mended(network: SwitchableNetwork, images: Pixels, mends: Mends) -> Switchab
         layer.by_channel = layer.by_channel or mends.by_channel
     calibrate_ranges(twin, images, method=mends.method)
     plain = copy.deepcopy(twin)
+    for layer in twin.switchable.values():
+        layer.settled = True
     if mends.rounded:
         round_weights(twin)
     correct_biases(twin, images, plain)
@@ -109,9 +111,10 @@ def _strengths(network: SwitchableNetwork, images: Pixels) -> dict[str, Tensor]:
     """Return the greatest magnitude of each channel that a layer writes in plain float."""
     network.set_plan(None)
     found: dict[str, Tensor] = {}
-    for start in range(0, len(images), 100):
+    chunk = max(1, ELEMENTS // sum(network.sizes().values()))
+    for start in range(0, len(images), chunk):
         with torch.no_grad():
-            flows = network.trace(torch.from_numpy(images[start : start + 100]))
+            flows = network.trace(torch.from_numpy(images[start : start + chunk]))
         for name in network.layers:
             values = flows[name].values.abs().transpose(0, 1).flatten(1).amax(dim=1).double()
             found[name] = torch.maximum(found.get(name, values), values)
@@ -191,10 +194,7 @@ def correct_biases(network: SwitchableNetwork, images: Pixels, plain: Switchable
     computes in float, less the mean of what it computes itself with all layers at b bits so far;
     where outputs are truncated, also what truncation takes.
     """
-    with torch.no_grad():
-        flows = plain.trace(torch.from_numpy(images[:1]))
-    largest = max(flow.values.numel() for flow in flows.values())
-    few = torch.from_numpy(images[: max(1, ELEMENTS // largest)])
+    few = torch.from_numpy(images[: max(1, ELEMENTS // max(plain.sizes().values()))])
     plain.eval().set_plan(None)
     network.train()
     for bits in network.bits:

@@ -115,9 +115,17 @@ class SwitchableNetwork(nn.Module):
 
     def scales(self) -> dict[str, float]:
         """Return the scale of what every step writes, `input` included."""
+        return {name: flow.scale for name, flow in self._blank().items()}
+
+    def sizes(self) -> dict[str, int]:
+        """Return how many numbers every step writes for one image, `input` included."""
+        return {name: flow.values.numel() for name, flow in self._blank().items()}
+
+    def _blank(self) -> dict[str, Flow]:
+        """Trace one black image."""
+        device = next(self.parameters()).device
         with torch.no_grad():
-            flows = self.trace(torch.zeros((1, *self.input_shape), dtype=torch.uint8))
-        return {name: flow.scale for name, flow in flows.items()}
+            return self.trace(torch.zeros((1, *self.input_shape), dtype=torch.uint8).to(device))
 
     def trace(self, images: Tensor) -> dict[str, Flow]:
         """Return what every step writes, `input` included."""

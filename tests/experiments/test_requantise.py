@@ -8,9 +8,10 @@ from adaptive.arithmetic import SHIFT_ONLY, Arithmetic
 from adaptive.artifact import load_artifact
 from adaptive.engine.reference import ReferenceEngine
 from adaptive.precision import Bits, Effort, PrecisionPlan, random_plans
-from experiments.requantise import main, requantised
+from experiments.requantise import healed, main, requantised
 from models.data import load_digits
 from models.export import export_network, load_network
+from models.mends import Mends
 from models.ranges import RangeMethod
 
 DIGITS = load_artifact("digits")
@@ -81,6 +82,15 @@ def test_the_radix_twin_is_exported_as_it_was() -> None:
         load_network(made), name=made.name, labels=made.labels, provenance=made.provenance
     )
     assert again.checksum == made.checksum
+
+
+def test_a_healed_network_keeps_its_arithmetic_and_says_what_was_done() -> None:
+    images = load_digits("calibration").images
+    patient = requantised(DIGITS, arithmetic=Arithmetic.RADIX, images=images)
+    better = healed(patient, images, Mends(rounded=True))
+    assert (better.name, better.arithmetic) == ("digits_radix_mended", Arithmetic.RADIX)
+    assert better.provenance["mended_from"] == patient.checksum
+    assert better.provenance["mends"] == f"{Mends(rounded=True)}, from 288 calibration images"
 
 
 def test_the_command_writes_a_measured_network(

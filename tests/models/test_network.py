@@ -1,6 +1,7 @@
 import pytest
 import torch
 
+from adaptive.arithmetic import Arithmetic
 from adaptive.precision import Bits, PrecisionPlan
 from models.layers import SwitchableConv2d, SwitchableLinear
 from models.network import SwitchableNetwork, chain
@@ -48,8 +49,20 @@ def test_exact_fake_and_float_answers_lie_close_together() -> None:
     assert (answers[Bits.INT8, "fake"] - answers[Bits.INT8, "exact"]).abs().max() < step
 
 
-def test_every_parameter_is_trained_by_a_mix() -> None:
-    net = network().train()
+@pytest.mark.parametrize("bits", [Bits.INT16, Bits.INT8])
+def test_fake_and_exact_radix_answers_lie_close_together(bits: Bits) -> None:
+    net = network().in_arithmetic(Arithmetic.RADIX)
+    net.set_ranges({step.name: 4.0 for step in net.steps})
+    net.set_plan(PrecisionPlan.uniform(net.layers, bits))
+    with torch.no_grad():
+        fake, exact = net.train().head_real(images()), net.eval().head_real(images())
+    assert (fake - exact).abs().max() < 4.0 / 128
+
+
+@pytest.mark.parametrize("arithmetic", list(Arithmetic))
+def test_every_parameter_is_trained_by_a_mix(arithmetic: Arithmetic) -> None:
+    net = network().in_arithmetic(arithmetic).train()
+    net.set_ranges({step.name: 4.0 for step in net.steps})
     layers = net.layers
     for bits in (Bits.INT16, Bits.INT8):
         net.set_plan(PrecisionPlan.uniform(layers, bits))
