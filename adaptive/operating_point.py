@@ -39,6 +39,9 @@ class OperatingPoint:
         Time to answer one frame while working [s].
     power_w
         Mean power of the board at this duty, kept busy, junctions at the cap [W].
+    accuracy_interval
+        Ends between which the true accuracy lies, as sure as the search that found it says; None
+        where nobody said [0..1].
     """
 
     name: str
@@ -50,6 +53,7 @@ class OperatingPoint:
     accuracy: float
     latency_s: float
     power_w: float
+    accuracy_interval: tuple[float, float] | None = None
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "islands", MappingProxyType(dict(self.islands)))
@@ -65,6 +69,13 @@ class OperatingPoint:
         for label, value in (("latency_s", self.latency_s), ("power_w", self.power_w)):
             if not (math.isfinite(value) and value > 0.0):
                 raise ValueError(f"{self.name}: {label} is {value}, expected a positive number")
+        if self.accuracy_interval is not None:
+            low, high = self.accuracy_interval
+            if not 0.0 <= low <= self.accuracy <= high <= 1.0:
+                raise ValueError(
+                    f"{self.name}: accuracy_interval is {self.accuracy_interval}, "
+                    f"expected to hold the accuracy {self.accuracy} within 0..1"
+                )
 
     @property
     def frames_hz(self) -> float:
@@ -129,7 +140,7 @@ class OperatingPointTable:
         return min(self.points, key=lambda point: (point.power_w, point.accuracy))
 
 
-class _PointRow(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class _PointRow(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
     name: str
     bits: list[int]
     width: float
@@ -141,6 +152,7 @@ class _PointRow(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     accuracy: float
     latency_s: float
     power_w: float
+    accuracy_interval: tuple[float, float] | None = None
 
 
 class _PointsFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -185,6 +197,7 @@ def encode_points(table: OperatingPointTable) -> bytes:
             accuracy=p.accuracy,
             latency_s=p.latency_s,
             power_w=p.power_w,
+            accuracy_interval=p.accuracy_interval,
         )
         for p in table
     ]
@@ -241,4 +254,5 @@ def _to_point(row: _PointRow, layers: tuple[str, ...]) -> OperatingPoint:
         accuracy=row.accuracy,
         latency_s=row.latency_s,
         power_w=row.power_w,
+        accuracy_interval=row.accuracy_interval,
     )

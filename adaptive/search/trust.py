@@ -81,6 +81,8 @@ def simultaneous_intervals(right: Booleans, *, confidence: float = 0.95) -> list
     found = []
     for row in right:
         successes = int(row.sum())
+        accuracy = successes / images
         low, high = wilson_interval(successes, images, confidence=each)
-        found.append(Interval(successes / images, low, high))
+        # At 0 and 1 an end is the accuracy itself, but for its last digit.
+        found.append(Interval(accuracy, min(low, accuracy), max(high, accuracy)))
     return found

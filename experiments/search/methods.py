@@ -2,7 +2,6 @@
 
 from adaptive.errors import ConfigError
 from adaptive.search.additive import AdditiveProgramme
-from adaptive.search.evolution import Evolution
 from adaptive.search.exhaustive import Exhaustive
 from adaptive.search.flip_chain import FlipChain
 from adaptive.search.nested_chain import NestedChain
@@ -15,12 +14,25 @@ DRAWS = ("surrogate", "nsga2", "random")
 
 
 def methods() -> tuple[Search, ...]:
-    """Return all methods, ours first."""
+    """Return all methods, ours first.
+
+    Raises
+    ------
+    ModuleNotFoundError
+        If pymoo is not installed.
+    """
+    # An optional extra: only who asks for NSGA-II needs it.
+    from adaptive.search.evolution import Evolution
+
+    return (*_own(), Evolution())
+
+
+def _own() -> tuple[Search, ...]:
+    """Return the methods that need no extra."""
     return (
         Surrogate(),
         FlipChain(),
         AdditiveProgramme(),
-        Evolution(),
         NestedChain(),
         RandomMixes(),
         Exhaustive(),
@@ -29,8 +41,10 @@ def methods() -> tuple[Search, ...]:
 
 def method_named(name: str) -> Search:
     """Return a method; raises ConfigError if there is none of that name."""
-    for method in methods():
-        if method.name == name:
-            return method
-    known = ", ".join(method.name for method in methods())
-    raise ConfigError(f"--method is {name!r}, expected one of {known}")
+    own = {method.name: method for method in _own()}
+    if name in own:
+        return own[name]
+    everyone = {method.name: method for method in methods()}
+    if name in everyone:
+        return everyone[name]
+    raise ConfigError(f"--method is {name!r}, expected one of {', '.join(everyone)}")

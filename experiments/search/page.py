@@ -31,6 +31,8 @@ def front_figure(problem: Problem, points: Sequence[FoundPoint], *, unit: str) -
     )  # fmt: skip
     for kept, colour, label in ((False, _INK, "not told apart"), (True, _OURS, "kept")):
         some = [point for point in points if point.apart == kept]
+        if not some:
+            continue
         spread = np.array(
             [
                 (p.reported.accuracy - p.reported.low, p.reported.high - p.reported.accuracy)
@@ -47,7 +49,7 @@ def front_figure(problem: Problem, points: Sequence[FoundPoint], *, unit: str) -
     axis.set(
         xlabel=f"{unit} of one image, over the widest plan's",
         ylabel="right answers [%]",
-        ylim=(min([best - 200 * problem.floor, *lows]) - 1, best + 2),
+        ylim=(min([best - 200 * problem.floor, *lows]) - 1, min(best + 2, 100.5)),
     )
     axis.legend(loc="lower right", frameon=False)
     _plain(axis)
@@ -109,7 +111,8 @@ def sensitivity_figure(problem: Problem) -> Figure:
     left, right = figure.subplots(1, 2, width_ratios=[1, 1.1])
     left.barh(range(count), loss, color=_OURS)
     left.set_yticks(range(count), space.names, fontsize=8)
-    left.set(xlabel="points lost by the narrowest alone", xscale="symlog")
+    left.set_xscale("symlog", linthresh=1.0)
+    left.set(xlabel="points lost by the narrowest alone")
     left.invert_yaxis()
     _plain(left)
     spread = np.nanmax(np.abs(pairs), initial=0.1)

@@ -105,7 +105,7 @@ def _line(row: dict[str, str | float | bool]) -> str:
 def points_table(
     plant: Plant, question: Question, found: Found, kept: Sequence[FoundPoint], *, per_frame: int
 ) -> OperatingPointTable:
-    """Cross kept points with the board's OPPs; accuracies are those of the report images."""
+    """Cross kept points with the board's OPPs; accuracies and intervals are those reported."""
     artifact = question.artifact
     measured = tuple(
         MeasuredEffort(
@@ -121,4 +121,11 @@ def points_table(
         images_per_frame=per_frame,
         efforts=[entry.effort for entry in measured],
     )
-    return replace(table, checksum=artifact.checksum)
+    interval = {
+        question.space.effort(point.mix): (point.reported.low, point.reported.high)
+        for point in kept
+    }
+    points = tuple(
+        replace(point, accuracy_interval=interval[point.effort]) for point in table.points
+    )
+    return replace(table, checksum=artifact.checksum, points=points)

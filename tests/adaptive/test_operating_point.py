@@ -1,4 +1,5 @@
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -40,6 +41,8 @@ def test_an_idle_point_answers_nothing_and_its_frames_cost_infinitely_much() -> 
         ("accuracy", -0.1),
         ("latency_s", 0.0),
         ("power_w", float("nan")),
+        ("accuracy_interval", (0.0, 1e-9)),
+        ("accuracy_interval", (0.0, 1.1)),
         ("name", ""),
     ],
 )
@@ -123,3 +126,12 @@ def test_damaged_bytes_raise_nothing_but_a_config_error(data: st.DataObject) -> 
             load_points(path)
         except ConfigError as error:
             assert str(path) in str(error)  # noqa: PT017 - a mutation may be harmless
+
+
+def test_an_interval_is_kept_with_its_point(table: OperatingPointTable, tmp_path: Path) -> None:
+    first = table.points[0]
+    known = replace(first, accuracy_interval=(first.accuracy / 2, 1.0))
+    save_points(replace(table, points=(known, *table.points[1:])), tmp_path / "points.json")
+    loaded = load_points(tmp_path / "points.json")
+    assert loaded.points == (known, *table.points[1:])
+    assert (tmp_path / "points.json").read_text().count("accuracy_interval") == 1

@@ -1,5 +1,7 @@
 import argparse
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -31,6 +33,9 @@ def written(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_the_loop_loads_what_was_written(written: Path) -> None:
     table = load_points(written / "points.json")
     assert {point.level for point in table} == {"leaf"}
+    for point in table:
+        low, high = point.accuracy_interval
+        assert low <= point.accuracy <= high
     study = prepare(points=written / "points.json", minutes=0.1)
     assert study.points == table
 
@@ -105,3 +110,10 @@ def test_every_way_to_ask_is_answered(
 def test_bad_arguments_are_refused(tmp_path: Path, arguments: list[str], message: str) -> None:
     with pytest.raises(ConfigError, match=message):
         call(*arguments, "--journal", str(tmp_path / "journal"))
+
+
+def test_ours_needs_no_extra() -> None:
+    code = "import experiments.commands.search, sys; print([m for m in ('pymoo', 'dask', 'torch') "
+    code += "if m in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
