@@ -68,6 +68,7 @@ def run(args: argparse.Namespace) -> int:
     if args.images < 1:
         raise ConfigError(f"--images is {args.images}, expected at least 1")
     artifact = load_artifact(args.artifact)
+    check_targets(args, artifact)
     source = chosen_dataset(artifact, args.dataset)
     data = source.load("calibration", data_dir=args.data_dir)
     check_fit(artifact, source, data)
@@ -83,6 +84,18 @@ def run(args: argparse.Namespace) -> int:
         if not args.json:
             print(f"wrote {args.output} ({visit.healed.checksum[:12]})")
     return 0
+
+
+def check_targets(args: argparse.Namespace, artifact: Artifact) -> None:
+    """Refuse what could not be written in the end, before minutes are spent."""
+    if args.output is not None and not args.output.parent.is_dir():
+        raise ConfigError(f"{args.output}: no such folder, expected one to write into")
+    mark = f"<!-- doctor {artifact.name} -->"
+    try:
+        if args.doc is not None and mark not in args.doc.read_text(encoding="utf-8"):
+            raise ConfigError(f"{args.doc}: expected the marker {mark} on a line of its own")
+    except OSError as error:
+        raise ConfigError(f"{args.doc}: {error.strerror}, expected a page") from error
 
 
 def halves(data: ImageSet, count: int) -> tuple[LabelledImages, LabelledImages]:

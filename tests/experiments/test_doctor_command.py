@@ -58,9 +58,16 @@ def test_the_doctor_names_layers_and_causes_and_mends_them(
     }
 
 
-def test_the_doctor_speaks_to_people(truncated: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert call("--artifact", str(truncated), "--images", "60") == 0
-    lines = capsys.readouterr().out.splitlines()
+def test_the_doctor_speaks_to_people_and_into_pages(
+    truncated: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    page = tmp_path / "page.md"
+    marks = ["<!-- doctor digits_radix -->\n", "<!-- /doctor digits_radix -->\n"]
+    page.write_text("".join(marks))
+    assert call("--artifact", str(truncated), "--images", "60", "--doc", str(page)) == 0
+    told = capsys.readouterr().out
+    assert page.read_text() == f"{marks[0]}```text\n{told}```\n{marks[1]}"
+    lines = told.splitlines()
     assert "layers lose by their few bits" in lines[0]
     assert any("mended without training: " in line for line in lines)
     assert any(line.startswith("all-8 ") for line in lines)
@@ -92,11 +99,17 @@ def test_images_are_looked_at_and_checked_on_apart() -> None:
     [
         (["--artifact", "absent"], "absent: No such file"),
         (["--artifact", "digits", "--images", "0"], "--images is 0, expected at least 1"),
+        (["--artifact", "digits", "-o", "absent/out.npz"], "absent/out.npz: no such folder"),
+        (["--artifact", "digits", "--doc", "absent.md"], "absent.md: No such file"),
+        (["--artifact", "digits", "--doc", "README.md"], "expected the marker <!-- doctor digits"),
     ],
 )
 def test_what_cannot_be_done_is_refused_and_writes_nothing(
-    arguments: list[str], message: str, tmp_path: Path
+    arguments: list[str], message: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "README.md").write_text("no marks here")
+    given = [*arguments] if "-o" in arguments else [*arguments, "-o", str(tmp_path / "out.npz")]
     with pytest.raises(AdaptiveError, match=message):
-        call(*arguments, "-o", str(tmp_path / "out.npz"))
-    assert not list(tmp_path.iterdir())
+        call(*given)
+    assert [path.name for path in tmp_path.iterdir()] == ["README.md"]
