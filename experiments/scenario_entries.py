@@ -1,8 +1,9 @@
 """What a scenario file may say, and what each entry stands for; docs/simulation.md explains it."""
 
-from typing import Literal
+from typing import Annotated, Literal
 
 import msgspec
+from msgspec import Meta
 
 from adaptive.plant import Plant
 from experiments.mismatch import Mismatch
@@ -60,13 +61,13 @@ class BurstsEntry(_Stream, frozen=True, tag="bursts"):
 
     factor: float = 2.0
     burst_s: float = 30.0
-    cycle_s: float = 120.0
+    cycle_s: Annotated[float, Meta(ge=0.1)] = 120.0
 
 
 class PoissonEntry(_Stream, frozen=True, tag="poisson"):
     """See `experiments.workloads.Poisson`."""
 
-    interval_s: float = 0.1
+    interval_s: Annotated[float, Meta(ge=0.001)] = 0.1
 
 
 class VideoEntry(_Stream, frozen=True, tag="video"):

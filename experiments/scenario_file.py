@@ -27,6 +27,7 @@ from experiments.scenarios import sustained_hz
 from experiments.surroundings import Ambient
 from experiments.workloads import Demand, Workload
 
+_MOST_PERIODS = {"length_s": 10_000_000, "deadline_s": 1_000}
 _BUNDLED = Path(__file__).parent / "scenarios.yaml"
 
 
@@ -75,6 +76,12 @@ class LoadedScenario(msgspec.Struct, frozen=True):
             If a value is outside reason or does not fit the board; names file and field.
         """
         file = self.content
+        for name, value in (("length_s", file.length_s), ("deadline_s", file.deadline_s)):
+            if value > _MOST_PERIODS[name] * file.period_s:
+                raise ConfigError(
+                    f"{self.origin}: scenario {self.name}: {name} is {value:g}, expected at most "
+                    f"{_MOST_PERIODS[name]:,} periods of {file.period_s:g} s"
+                )
         try:
             ambient = make_ambient(file.ambient)
             return Workload(

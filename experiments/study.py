@@ -202,6 +202,8 @@ def prepare(
     points: Path | None = None,
 ) -> Study:
     """Load what a run needs but the governor; the parameters are those of `simulate`."""
+    if seed < 0:
+        raise ConfigError(f"seed is {seed}, expected 0 or more")
     plant, network = load_board(board), load_artifact(artifact)
     asked = load_scenario(str(scenario))
     caps = (cap_degc, asked.content.cap_degc, plant.cap_degc)

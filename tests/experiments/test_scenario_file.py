@@ -1,6 +1,8 @@
 from pathlib import Path
 
+import documents
 import pytest
+import yaml
 from plants import make_points, two_node_plant
 
 from adaptive.errors import ConfigError
@@ -64,6 +66,37 @@ def test_seeds_differ_in_the_stream(tmp_path: Path) -> None:
     first, again, other = (workload(source, seed).demand_hz()(0.05) for seed in (1, 1, 2))
     assert first == again
     assert first != other
+
+
+RICH = """
+title: everything
+length_s: 60
+period_s: 0.1
+deadline_s: 0.5
+cap_degc: 70
+start: hot
+demand: {kind: bursts, sustained: 0.5, factor: 2.0, burst_s: 3, cycle_s: 12}
+ambient: {kind: day, coolest_degc: 20, warmest_degc: 30, day_s: 60}
+fan: {starts: [0.0, 0.5], factors: [1.0, 2.0]}
+sun: {heat_w: {cpu: 0.5}, case_w: 1, begin: 0.1, end: 0.9}
+mismatch: {resistance: 0.1, leakage: [0.5, 2.0], ambient_k: [-5, 5]}
+"""
+ODD = (None, -1, 0, 1e30, "x", [], {}, [1, 2, 3], True)
+
+
+@pytest.mark.parametrize("odd", ODD, ids=repr)
+def test_odd_values_anywhere_are_a_scenario_or_one_line(tmp_path: Path, odd: object) -> None:
+    whole = yaml.safe_load(RICH)
+    for at in documents.paths(whole):
+        source = written(tmp_path, yaml.safe_dump(documents.replaced(whole, at, odd)))
+        try:
+            run = workload(source)
+            profiles = (run.demand_hz(), run.ambient_degc(), run.cooling_factor(), run.heat_w())
+            assert all(profile(1.0) is not None for profile in profiles)
+        except ConfigError as error:
+            message = str(error)
+            assert "\n" not in message
+            assert "mine.yaml" in message or "two-node" in message, message
 
 
 @pytest.mark.parametrize(
