@@ -12,7 +12,7 @@ gigabytes); a peer that is not there is named and left out.
 import argparse
 import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TypeVar
@@ -33,6 +33,7 @@ from experiments.progress import Progress
 from experiments.study_config import exit_code, read_config
 
 _Known = TypeVar("_Known")
+CloserRow = LayerRow | SwitchRow | ContentionRow
 
 
 def parser() -> argparse.ArgumentParser:
@@ -47,6 +48,7 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument("--threads", nargs="+", type=int, metavar="N", help="thread counts (1 2)")
     made.add_argument("--rounds", type=int, metavar="N", help="rounds of bursts (40)")
     made.add_argument("--set-up-peers", action="store_true", help="make the peers' environments")
+    made.add_argument("--skip-models", action="store_true", help="only what follows")
     made.add_argument("--layers", action="store_true", help="time our layers one by one too")
     made.add_argument("--switching", action="store_true", help="time changes of the plan too")
     made.add_argument("--contention", action="store_true", help="time ours on busy cores too")
@@ -108,24 +110,26 @@ def measure(
 
 def look_closer(
     config: BenchConfig, networks: Sequence[BenchNetwork], args: argparse.Namespace, cache: Path
-) -> list[LayerRow | SwitchRow | ContentionRow]:
+) -> Iterator[list[CloserRow]]:
     """Measure what is asked for beyond latencies, of our engine alone."""
-    rows: list[LayerRow | SwitchRow | ContentionRow] = []
     if args.layers:
         progress = Progress("layers")
-        rows += profile_layers(networks, Peak(cache), rounds=config.layer_rounds, progress=progress)
+        rows = profile_layers(networks, Peak(cache), rounds=config.layer_rounds, progress=progress)
         progress.close()
+        yield list(rows)
     if args.switching:
-        rows += [measure_switching(network, seed=config.seed) for network in networks]
+        yield [measure_switching(network, seed=config.seed) for network in networks]
     if args.contention:
-        for network in networks:
-            rows += measure_contention(network, threads=config.threads)
-    return rows
+        yield [
+            row
+            for network in networks
+            for row in measure_contention(network, threads=config.threads)
+        ]
 
 
 def report(
     rows: Sequence[Row],
-    closer: Sequence[LayerRow | SwitchRow | ContentionRow],
+    closer: Sequence[CloserRow],
     missing: dict[str, str],
     args: argparse.Namespace,
 ) -> None:
@@ -137,7 +141,8 @@ def report(
         for name, reason in missing.items():
             print(json.dumps({"missing": name, "reason": reason}))
     else:
-        print("\n\n".join(table for name, table in blocks.items() if name != "tails"))
+        print("\n\n".join(table for name, table in blocks.items() if name != "tails") + "\n")
+    sys.stdout.flush()
     for name, reason in missing.items():
         print(f"not measured: {name}: {reason}", file=sys.stderr)
     if args.doc:
@@ -157,8 +162,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         prepare(entry, folder, seed=config.seed, images=config.calibration_images)
         for entry in config.networks
     ]
-    rows, missing = measure(config, networks, cache=cache, setting_up=args.set_up_peers)
-    report(rows, look_closer(config, networks, args, cache), missing, args)
+    if not args.skip_models:
+        rows, missing = measure(config, networks, cache=cache, setting_up=args.set_up_peers)
+        report(rows, (), missing, args)
+    for closer in look_closer(config, networks, args, cache):
+        report((), closer, {}, args)
     return 0
 
 
