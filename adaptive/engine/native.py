@@ -33,6 +33,11 @@ class StepProfile:
     """What one step of a plan cost for one image.
 
     `bits` is 0 where the plan has no say; `bytes` counts weights and activations touched.
+
+    Attributes
+    ----------
+    time_s
+        How long it took [s].
     """
 
     name: str

@@ -47,7 +47,7 @@ class Work:
 
 
 def answer_part(work: Work, data: LabelledImages) -> Arrays:
-    """Run every plan on some images, and plain float; arrays as in `Predictions`.
+    """Run every plan on some images; arrays as in `Predictions`.
 
     `probabilities` has shape (studied, n, leaves), float32.
     """
@@ -72,7 +72,6 @@ def answer_part(work: Work, data: LabelledImages) -> Arrays:
     sureness = [ladder.ways(p).probabilities[:, :-1] for p in probabilities]
     return {
         "leaves": leaves,
-        "float_leaves": float_leaves(work.artifact, data),
         "nodes": np.array(nodes, np.uint8).reshape(work.studied, len(levels) - 1, len(data)),
         "sureness": np.rint(np.array(sureness) * STEPS).astype(np.uint16),
         "probabilities": np.array(probabilities, np.float32),

@@ -15,7 +15,14 @@ from adaptive.precision import Bits, Effort, PrecisionPlan
 from experiments.commands.doctor import halves
 from experiments.commands.evaluate import check_fit
 from experiments.level_choice import study_levels
-from experiments.precision.answering import Arrays, Work, answer_part, disagreement, in_parts
+from experiments.precision.answering import (
+    Arrays,
+    Work,
+    answer_part,
+    disagreement,
+    float_leaves,
+    in_parts,
+)
 from experiments.precision.config import PrecisionConfig
 from experiments.precision.predictions import (
     Agreement,
@@ -169,7 +176,7 @@ def rerun(
     predictions = Predictions(
         source=Source(artifact.name, artifact.checksum, source.name),
         labels=data.labels.astype(np.uint8),
-        float_leaves=arrays["float_leaves"].astype(np.uint8),
+        float_leaves=float_leaves(network, data),
         plans=work.plans,
         leaves=arrays["leaves"].astype(np.uint8),
         nodes=arrays["nodes"].astype(np.uint8),
@@ -206,7 +213,7 @@ def _in_memory(source: DataSet, split: str, data_dir: Path | None) -> LabelledIm
 
 def _joined(parts: list[Arrays]) -> Arrays:
     """Lay parts side by side along the axis of the images."""
-    axis = {"leaves": 1, "float_leaves": 0, "nodes": 2, "sureness": 1, "probabilities": 1}
+    axis = {"leaves": 1, "nodes": 2, "sureness": 1, "probabilities": 1}
     return {
         name: np.concatenate([part[name] for part in parts], axis=along)
         for name, along in axis.items()
