@@ -143,6 +143,7 @@ class LinuxPlatform:
         self.sensed: Sensed | None = None
         self.caps: dict[str, float] = {}
         self.estimate_w = math.nan
+        self._estimated: tuple[tuple[str, float, int], float] = (("", 0.0, 0), 0.0)
         self.cycles = 0
 
     def __enter__(self) -> Self:
@@ -296,8 +297,11 @@ class LinuxPlatform:
         """Return what the model says the board draws at the point in effect [W]."""
         if self._point is None or self.sensed is None or not self.sensed.temps_degc:
             return 0.0
-        busy = min(work.served_hz * self._point.latency_s, 1.0)
-        hottest = max(self.sensed.temps_degc.values())
-        temps = [hottest] * len(self._plant.network.nodes)
-        power = self._plant.node_power_w(self._point.islands, {self._point.cores: busy}, temps)
-        return float(power.sum())
+        busy = round(min(work.served_hz * self._point.latency_s, 1.0), 2)
+        hottest = round(max(self.sensed.temps_degc.values()))
+        asked = (self._point.name, busy, hottest)
+        if asked != self._estimated[0]:
+            temps = [float(hottest)] * len(self._plant.network.nodes)
+            power = self._plant.node_power_w(self._point.islands, {self._point.cores: busy}, temps)
+            self._estimated = (asked, float(power.sum()))
+        return self._estimated[1]

@@ -1,5 +1,6 @@
 """How hot the board will be some seconds ahead, for applications that ask."""
 
+import math
 from functools import lru_cache
 
 import numpy as np
@@ -13,6 +14,7 @@ from thermal.network import Vector
 from thermal.observer import Observer
 
 _PROCESS_K = 0.05  # how far the model may drift from the board in one period
+_WANTED_S = 60.0  # after a forecast was asked for another one is likely
 _STEP_S = 0.5  # forecasts are made for multiples of this
 
 
@@ -46,9 +48,21 @@ class Forecaster:
         self._temps: Vector | None = None
         self._power: Vector | None = None
         self._time_s = 0.0
+        self._wanted_until_s = -math.inf
+        self._last: tuple[Observation, OperatingPoint] | None = None
 
     def update(self, observation: Observation, point: OperatingPoint) -> None:
-        """Take in a period: what was seen at its start, and what is run from then on."""
+        """Take in a period: what was seen at its start, and what is run from then on.
+
+        While nobody asks for forecasts it costs nothing: then only the last period is kept.
+        """
+        self._last = (observation, point)
+        if observation.time_s > self._wanted_until_s:
+            self._temps = None
+            return
+        self._follow(observation, point)
+
+    def _follow(self, observation: Observation, point: OperatingPoint) -> None:
         temps = observation.temps_degc
         if any(zone.name not in temps for zone in self._plant.zones):
             self._temps = None
@@ -66,6 +80,10 @@ class Forecaster:
 
     def hottest_degc(self, forecast_s: float) -> float | None:
         """Return the hottest zone a time ahead [degC]; None while no zone is believed."""
+        if self._last is not None:
+            self._wanted_until_s = self._last[0].time_s + _WANTED_S
+            if self._temps is None:
+                self._follow(*self._last)
         if self._temps is None or self._power is None:
             return None
         ahead = self._temps
