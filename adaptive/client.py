@@ -47,7 +47,7 @@ from adaptive.link.page import PageReader
 from adaptive.link.plan import Heat, Plan
 
 _LARGEST_REPLY = 1 << 20
-_PATIENCE_S = 2.0
+_PATIENCE_S = 10.0  # a busy machine is not a dead daemon
 _REPORT_S = 0.25
 
 
