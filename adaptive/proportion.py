@@ -1,16 +1,13 @@
 """How sure a measured share is."""
 
 import math
-from statistics import NormalDist
 
 NORMAL_QUANTILE_95 = 1.959963984540054
 """The 97.5 % quantile of the normal distribution: two-sided 95 %."""
 
 
-def wilson_interval(
-    successes: int, trials: int, *, confidence: float = 0.95
-) -> tuple[float, float]:
-    r"""Compute the interval of a share by Wilson's score method.
+def wilson_interval(successes: int, trials: int) -> tuple[float, float]:
+    r"""Compute the 95 % interval of a share by Wilson's score method.
 
     .. math::
         \frac{p + z^2/2n \pm z \sqrt{p(1-p)/n + z^2/4n^2}}{1 + z^2/n}
@@ -21,8 +18,6 @@ def wilson_interval(
         How often it happened.
     trials
         How often it could have happened.
-    confidence
-        Probability of covering the true share, two-sided [0..1].
 
     Returns
     -------
@@ -44,13 +39,8 @@ def wilson_interval(
         raise ValueError(
             f"{successes} successes in {trials} trials, expected 0..trials of 1 or more"
         )
-    if not 0.0 < confidence < 1.0:
-        raise ValueError(f"confidence is {confidence}, expected above 0 and below 1")
     share = successes / trials
-    quantile = (
-        NORMAL_QUANTILE_95 if confidence == 0.95 else NormalDist().inv_cdf(0.5 + confidence / 2)
-    )
-    spread = quantile**2 / trials
+    spread = NORMAL_QUANTILE_95**2 / trials
     centre = (share + spread / 2) / (1 + spread)
     half = math.sqrt(spread * (share * (1 - share) + spread / 4)) / (1 + spread)
     return max(0.0, centre - half), min(1.0, centre + half)

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.stats import beta
 
 Booleans = NDArray[np.bool_]
 
@@ -48,6 +49,20 @@ def lower_bound(differences: NDArray[np.float64], delta: float) -> NDArray[np.fl
     spread = np.sqrt(2.0 * differences.var(axis=1, ddof=1) * log / n)
     bound = differences.mean(axis=1) - spread - 14.0 * log / (3.0 * (n - 1))
     return np.asarray(bound, dtype=np.float64)
+
+
+def exact_bound(differences: NDArray[np.float64], delta: float) -> NDArray[np.float64]:
+    """Bound the mean of differences that are -1, 0 or 1 from below, exactly.
+
+    The share of ones has a Clopper-Pearson bound from below and that of minus ones one from above,
+    each with half of `delta`. Sharper than `lower_bound` where images are few; shapes as there.
+    """
+    n = differences.shape[1]
+    better = (differences > 0.0).sum(axis=1)
+    worse = (differences < 0.0).sum(axis=1)
+    least = np.where(better > 0, beta.ppf(delta / 2, np.maximum(better, 1), n - better + 1), 0.0)
+    most = np.where(worse < n, beta.ppf(1 - delta / 2, worse + 1, np.maximum(n - worse, 1)), 1.0)
+    return np.asarray(least - most, dtype=np.float64)
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,4 +109,5 @@ class Race:
         stages = len(self.stops(2**20))
         share = self.delta / (stages * budget * (budget + 1))
         better = rivals.astype(np.float64) - right.astype(np.float64)
-        return bool(np.any(lower_bound(better, share) > margin))
+        bounds = np.maximum(lower_bound(better, share / 2), exact_bound(better, share / 2))
+        return bool(np.any(bounds > margin))

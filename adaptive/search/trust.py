@@ -5,8 +5,7 @@ from math import comb
 
 import numpy as np
 from numpy.typing import NDArray
-
-from adaptive.proportion import wilson_interval
+from scipy.stats import beta
 
 Booleans = NDArray[np.bool_]
 
@@ -73,16 +72,15 @@ def simultaneous_intervals(right: Booleans, *, confidence: float = 0.95) -> list
 
     Notes
     -----
-    Limits: Bonferroni's shares of Wilson's interval. Points of one network are right and wrong
-    together, so this is wider than need be.
+    Exact (Clopper and Pearson), each point with Bonferroni's share. Limits: points of one network
+    are right and wrong together, so this is wider than need be.
     """
     points, images = right.shape
-    each = 1.0 - (1.0 - confidence) / max(points, 1)
+    outside = (1.0 - confidence) / max(points, 1) / 2.0
     found = []
     for row in right:
-        successes = int(row.sum())
-        accuracy = successes / images
-        low, high = wilson_interval(successes, images, confidence=each)
-        # At 0 and 1 an end is the accuracy itself, but for its last digit.
-        found.append(Interval(accuracy, min(low, accuracy), max(high, accuracy)))
+        hits = int(row.sum())
+        low = float(beta.ppf(outside, hits, images - hits + 1)) if hits else 0.0
+        high = float(beta.ppf(1.0 - outside, hits + 1, images - hits)) if hits < images else 1.0
+        found.append(Interval(hits / images, low, high))
     return found

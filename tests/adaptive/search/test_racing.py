@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from searching import drawn_problem
 
-from adaptive.search.racing import Race, lower_bound
+from adaptive.search.racing import Race, exact_bound, lower_bound
 
 
 def test_the_bound_is_that_of_the_formula() -> None:
@@ -19,6 +19,20 @@ def test_the_bound_holds_more_often_than_promised(seed: int, share: float) -> No
     rng = np.random.default_rng(seed)
     drawn = rng.choice([-1.0, 0.0, 1.0], p=[share, 1 - 2 * share, share], size=(40, 200))
     assert np.mean(lower_bound(drawn, 0.1) > 0.0) <= 0.1
+    assert np.mean(exact_bound(drawn, 0.1) > 0.0) <= 0.1
+
+
+def test_the_exact_bound_is_that_of_both_shares() -> None:
+    # All of n better: the share's bound is (delta/2)^(1/n); none worse: 1 - (delta/2)^(1/n).
+    edge = 0.05 ** (1 / 30)
+    assert exact_bound(np.ones((1, 30)), 0.1)[0] == pytest.approx(2 * edge - 1)
+    assert exact_bound(-np.ones((1, 30)), 0.1)[0] == -1.0
+
+
+def test_the_exact_bound_is_the_sharper_one_where_images_are_few() -> None:
+    few = np.ones((1, 100))
+    few[0, :40] = 0.0
+    assert exact_bound(few, 1e-6)[0] > lower_bound(few, 1e-6)[0]
 
 
 def test_stages_double_and_end_with_all_images() -> None:
