@@ -5,10 +5,8 @@ from collections.abc import Callable, Iterator, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from adaptive.arithmetic import Arithmetic
 from adaptive.artifact import Artifact
-from adaptive.engine.answer import soften
-from adaptive.engine.protocol import default_engine, make_engine
+from adaptive.engine.protocol import EngineName, make_engine
 from adaptive.precision import Effort
 from models.data import ImageSet
 
@@ -21,20 +19,19 @@ def answers(
     efforts: Sequence[Effort],
     data: ImageSet,
     *,
+    engine: EngineName | None = None,
     progress: Callable[[float], None] = lambda _share: None,
 ) -> Iterator[tuple[Effort, NDArray[np.float64], NDArray[np.int64]]]:
     """Yield batch by batch, for each effort, probabilities (n, leaves) and labels (n,).
 
-    Probabilities have the effort's own temperature, where it was measured. Every engine answers
-    bit for bit the same; the native one is many times faster, where it is built and knows the
-    network's arithmetic.
+    Probabilities have the effort's own temperature, where it was measured. The engine is the
+    artifact's default unless it is named.
     """
-    native = artifact.arithmetic is Arithmetic.AFFINE
-    engine = make_engine(default_engine() if native else "numpy", artifact)
+    runner = make_engine(engine, artifact)
     height, width, _ = artifact.source.shape
     done = 0
     for batch in data.batches(max(1, BATCH_PIXELS // (height * width))):
-        for effort, codes in engine.run_all(batch.images, efforts):
-            yield effort, soften(artifact, codes, effort), batch.labels
+        for effort, codes in runner.run_all(batch.images, efforts):
+            yield effort, runner.soften(codes, effort), batch.labels
         done += len(batch)
         progress(done / len(data))

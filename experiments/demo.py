@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 
 from adaptive.config import read_board
+from adaptive.engine.protocol import add_engine_option
 from adaptive.errors import AdaptiveError
 from adaptive.governor.static import fastest
 from adaptive.plant import Plant
@@ -38,6 +39,7 @@ def main() -> int:
     parser.add_argument("--minutes", type=float, default=20.0, metavar="MIN")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--report", type=Path, default=Path("report"), metavar="FOLDER")
+    add_engine_option(parser)
     parser.add_argument(
         "--readme",
         type=Path,
@@ -56,7 +58,11 @@ def main() -> int:
 def _demo(args: argparse.Namespace) -> int:
     start_s = time.monotonic()
     study = prepare(
-        board=args.board, ambient_degc=args.ambient, minutes=args.minutes, seed=args.seed
+        board=args.board,
+        ambient_degc=args.ambient,
+        minutes=args.minutes,
+        seed=args.seed,
+        engine=args.engine,
     )
     paragraphs = describe(study, args.board)
     print(*paragraphs, sep="\n", end="\n\n")
@@ -71,7 +77,8 @@ def _demo(args: argparse.Namespace) -> int:
     header, rows = tabulate([run.summary for run in runs])
     print(console_table(header, rows))
     inferences = (
-        f"{study.stream.inferences:,} real inferences ran in the integer engine (each distinct "
+        f"{study.stream.inferences:,} real inferences ran in the {study.stream.engine} integer "
+        "engine (each distinct "
         "image and effort once; answers are reused when an image comes round again)."
     )
     print(f"\n{inferences}")

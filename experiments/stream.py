@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from adaptive.artifact import Artifact
-from adaptive.engine.reference import ReferenceEngine
+from adaptive.engine.protocol import EngineName, default_engine, make_engine
 from adaptive.precision import Effort
 from models.data import LabelledImages
 
@@ -30,6 +30,11 @@ class Stream(Protocol):
     @property
     def inferences(self) -> int:
         """How many images really went through the engine."""
+        ...
+
+    @property
+    def engine(self) -> str:
+        """Name of the engine they went through; empty where none does."""
         ...
 
     def right(self, effort: Effort, level: str, *, first: int, count: int) -> float:
@@ -67,6 +72,11 @@ class ExpectedStream:
         """No image goes through the engine."""
         return 0
 
+    @property
+    def engine(self) -> str:
+        """No engine runs."""
+        return ""
+
     def right(self, effort: Effort, level: str, *, first: int, count: int) -> float:  # noqa: ARG002
         """Return how many images are expected to be named rightly at a level."""
         return count * self._accuracy[effort][level]
@@ -87,16 +97,31 @@ class FormStream:
         The images the stream is dealt from.
     seed
         Draws the order.
+    engine
+        Name of the integer engine; the artifact's default if None.
     """
 
-    def __init__(self, artifact: Artifact, images: LabelledImages, *, seed: int) -> None:
+    def __init__(
+        self,
+        artifact: Artifact,
+        images: LabelledImages,
+        *,
+        seed: int,
+        engine: EngineName | None = None,
+    ) -> None:
         self._artifact = artifact
-        self._engine = ReferenceEngine(artifact)
+        self._name = engine or default_engine(artifact)
+        self._engine = make_engine(self._name, artifact)
         order = np.random.default_rng(seed).permutation(len(images.labels))
         self._pixels = images.images[order]
         self._labels = images.labels[order]
         self._right: dict[tuple[Effort, str], NDArray[np.int64]] = {}
         self._answers: dict[Effort, NDArray[np.float64]] = {}
+
+    @property
+    def engine(self) -> str:
+        """Name of the engine the images go through."""
+        return self._name
 
     @property
     def images_per_frame(self) -> int:

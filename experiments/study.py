@@ -9,6 +9,7 @@ import numpy as np
 from adaptive.artifact import Artifact, load_artifact
 from adaptive.config import board_path, load_board
 from adaptive.cost import build_points
+from adaptive.engine.protocol import EngineName
 from adaptive.errors import ConfigError
 from adaptive.governor.protocol import Governor
 from adaptive.loop import Sample, run
@@ -200,8 +201,12 @@ def prepare(
     minutes: float | None = None,
     seed: int = 0,
     points: Path | None = None,
+    engine: EngineName | None = None,
 ) -> Study:
-    """Load what a run needs but the governor; the parameters are those of `simulate`."""
+    """Load what a run needs but the governor; the parameters are those of `simulate`.
+
+    `engine` names the integer engine real images go through; the artifact's default if None.
+    """
     if seed < 0:
         raise ConfigError(f"seed is {seed}, expected 0 or more")
     plant, network = load_board(board), load_artifact(artifact)
@@ -216,7 +221,7 @@ def prepare(
     asked = asked.changed(
         ambient_degc=ambient_degc, length_s=None if minutes is None else 60.0 * minutes
     )
-    stream = _stream(network, seed)
+    stream = _stream(network, seed, engine)
     table = (
         build_points(plant, network, images_per_frame=stream.images_per_frame)
         if points is None
@@ -275,11 +280,11 @@ def _told(workload: Workload, *, cap_degc: float) -> Scenario:
         raise ConfigError(f"scenario {workload.name}: {error}") from error
 
 
-def _stream(network: Artifact, seed: int) -> Stream:
+def _stream(network: Artifact, seed: int, engine: EngineName | None) -> Stream:
     """Return real frames where images are at hand for the network, else expected ones."""
     digits = load_digits("test")
     if network.source.shape == digits.images.shape[1:] and len(network.labels.leaves) == 10:
-        return FormStream(network, digits, seed=seed)
+        return FormStream(network, digits, seed=seed, engine=engine)
     return ExpectedStream(network)
 
 

@@ -17,7 +17,7 @@ from PIL import Image
 
 from adaptive.artifact import Artifact, load_artifact
 from adaptive.client import Governed
-from adaptive.engine.protocol import ENGINE_NAMES, default_engine, make_engine
+from adaptive.engine.protocol import add_engine_option, make_engine
 from adaptive.errors import AdaptiveError, ConfigError
 from adaptive.link.messages import SOCKET
 
@@ -32,7 +32,7 @@ def main() -> int:
     parser.add_argument("--socket", default=SOCKET, help="the daemon's (%(default)s)")
     parser.add_argument("--configuration", type=Path, help="govern from inside this process")
     parser.add_argument("--artifact", help="network; the one the daemon governs by default")
-    parser.add_argument("--engine", choices=ENGINE_NAMES, default=default_engine())
+    add_engine_option(parser)
     parser.add_argument("--rate", type=float, default=30.0, metavar="HZ", help="(%(default)s)")
     parser.add_argument("--seconds", type=float, default=60.0, metavar="S", help="(%(default)s)")
     args = parser.parse_args()

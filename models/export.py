@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from adaptive.artifact import Artifact
 from adaptive.engine.answer import softmax
-from adaptive.engine.reference import ReferenceEngine
+from adaptive.engine.protocol import EngineName, make_engine
 from adaptive.errors import ArtifactError
 from adaptive.graph import (
     Add,
@@ -139,18 +139,22 @@ def _switchable(
 
 
 def measure(
-    artifact: Artifact, efforts: Iterable[Effort], data: LabelledImages
+    artifact: Artifact,
+    efforts: Iterable[Effort],
+    data: LabelledImages,
+    *,
+    engine: EngineName | None = None,
 ) -> tuple[MeasuredEffort, ...]:
-    """Measure efforts with the integer engine, each with the temperature that fits it best."""
+    """Measure efforts with an integer engine, each with the temperature that fits it best."""
     wanted = tuple(efforts)
-    engine = ReferenceEngine(artifact)
+    runner = make_engine(engine, artifact)
     codes: dict[Effort, list[NDArray[np.int32]]] = {effort: [] for effort in wanted}
     largest = max(prod(signal.shape) for signal in artifact.signals.values())
     for batch in data.batches(max(1, ELEMENTS // largest)):
-        for effort, answer in engine.run_all(batch.images, wanted):
+        for effort, answer in runner.run_all(batch.images, wanted):
             codes[effort].append(answer)
     return tuple(
-        _measured(artifact, effort, engine.logits(np.concatenate(parts), effort), data.labels)
+        _measured(artifact, effort, runner.logits(np.concatenate(parts), effort), data.labels)
         for effort, parts in codes.items()
     )
 

@@ -23,7 +23,7 @@ from adaptive.board.roots import Roots
 from adaptive.board.sensors import BoardSensors
 from adaptive.board.snapshot import SnapshotFile
 from adaptive.config import load_board
-from adaptive.engine.protocol import default_engine, make_engine
+from adaptive.engine.protocol import make_engine
 from adaptive.errors import ConfigError, PlatformError
 from adaptive.faults import FaultLog
 from adaptive.files import write_atomically
@@ -134,7 +134,7 @@ def _prepare(
 def working(artifact: Artifact, cpus: tuple[int, ...]) -> Iterator[None]:
     """Run the network at all-8 without pause while the context lasts, on these processors."""
     here = sorted(set(cpus) & set(os.sched_getaffinity(0)))
-    engine = make_engine(default_engine(), artifact, threads=max(len(here), 1))
+    engine = make_engine(None, artifact, threads=max(len(here), 1))
     effort = Effort(PrecisionPlan.uniform(artifact.layers, Bits.INT8))
     shape = artifact.source.shape
     images = np.random.default_rng(0).integers(0, 256, (_BATCH, *shape), dtype=np.uint8)

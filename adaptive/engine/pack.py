@@ -55,6 +55,8 @@ from adaptive.shapes import padding_of
 PAGE = 4096
 PLAIN_SHIFT = 40
 """Shift of channels that only fill a block: one that keeps the kernels' fast way open."""
+ARITHMETICS = (Arithmetic.AFFINE,)
+"""Arithmetics the native engine knows."""
 
 Record = NDArray[np.void]
 
@@ -67,7 +69,7 @@ def pack(artifact: Artifact) -> bytes:
     ArtifactError
         If no integers express a node, or the artifact's arithmetic is not affine.
     """
-    if artifact.arithmetic is not Arithmetic.AFFINE:
+    if artifact.arithmetic not in ARITHMETICS:
         raise ArtifactError(
             f"artifact {artifact.name}: arithmetic is {artifact.arithmetic.value!r}, "
             "expected 'affine': the native engine has no other; choose --engine numpy"

@@ -1,5 +1,6 @@
 """What every engine offers, and how one is chosen by its name."""
 
+import argparse
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Literal, Protocol
 
@@ -7,6 +8,7 @@ from adaptive.artifact import Artifact
 from adaptive.engine.answer import Codes, Floats, Pixels
 from adaptive.engine.library import is_built
 from adaptive.engine.native import NativeEngine
+from adaptive.engine.pack import ARITHMETICS
 from adaptive.engine.reference import ReferenceEngine
 from adaptive.errors import EngineError
 from adaptive.precision import Effort
@@ -29,16 +31,32 @@ class Engine(Protocol):
     def probabilities(self, images: Pixels, effort: Effort) -> Floats:
         """Return the probability of each leaf, shape (N, classes)."""
 
+    def soften(self, codes: Codes, effort: Effort) -> Floats:
+        """Turn output codes into probabilities."""
 
-def default_engine() -> EngineName:
-    """Return "native" where the native engine was built, else "numpy"."""
-    return "native" if is_built() else "numpy"
+    def logits(self, codes: Codes, effort: Effort) -> Floats:
+        """Turn output codes into real values, shape (N, classes)."""
+
+
+def default_engine(artifact: Artifact) -> EngineName:
+    """Return "native" where it was built and knows the network's arithmetic, else "numpy"."""
+    return "native" if is_built() and artifact.arithmetic in ARITHMETICS else "numpy"
+
+
+def add_engine_option(parser: argparse.ArgumentParser) -> None:
+    """Declare `--engine`; None stands for the default, which depends on the network."""
+    parser.add_argument(
+        "--engine",
+        choices=ENGINE_NAMES,
+        help="integer engine; native by default where it is built and knows the network's "
+        "arithmetic, else numpy: both answer alike, bit for bit",
+    )
 
 
 def make_engine(
-    name: EngineName, artifact: Artifact, *, threads: int = 1, cores: Sequence[int] = ()
+    name: EngineName | None, artifact: Artifact, *, threads: int = 1, cores: Sequence[int] = ()
 ) -> Engine:
-    """Make the engine of this name, and no other.
+    """Make the engine of this name, and no other; the default one for None.
 
     Raises
     ------
@@ -47,6 +65,7 @@ def make_engine(
     ArtifactError
         If the engine cannot run the artifact.
     """
+    name = name or default_engine(artifact)
     if name == "native":
         return NativeEngine(artifact, threads=threads, cores=cores)
     if name == "numpy":

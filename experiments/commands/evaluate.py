@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from adaptive.artifact import Artifact, load_artifact
+from adaptive.engine.protocol import EngineName, add_engine_option, default_engine
 from adaptive.errors import ArtifactError, ConfigError
 from adaptive.labels import LabelTree
 from adaptive.precision import Effort, PrecisionPlan, parse_plan, random_plans
@@ -56,6 +57,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="also let each plan choose the level of every answer so that at most this share is "
         "wrong; its threshold comes from the calibration images",
     )
+    add_engine_option(parser)
     parser.add_argument("--json", action="store_true", help="print one JSON object a line")
 
 
@@ -72,9 +74,13 @@ def run(args: argparse.Namespace) -> int:
     if args.alpha is not None and not 0.0 < args.alpha < 1.0:
         raise ConfigError(f"--alpha is {args.alpha}, expected above 0 and below 1")
     with watched(f"{len(efforts)} plans, {len(data):,} images") as progress:
-        rows = evaluate(artifact, efforts, data, progress=progress)
+        rows = evaluate(artifact, efforts, data, engine=args.engine, progress=progress)
     if not args.json:
-        print(f"{artifact.name} ({artifact.checksum[:12]}), {len(data)} held-out images")
+        engine = args.engine or default_engine(artifact)
+        print(
+            f"{artifact.name} ({artifact.checksum[:12]}), {len(data)} held-out images, "
+            f"{engine} integer engine"
+        )
         print(f"{'plan':<24} {'level':<10} {'accuracy':>9}   {'95 % interval':<16} mapped upward")
     for row in rows:
         print(json.dumps(row) if args.json else _line(row))
@@ -158,6 +164,7 @@ def evaluate(
     efforts: Sequence[Effort],
     data: ImageSet,
     *,
+    engine: EngineName | None = None,
     progress: Callable[[float], None] = lambda _share: None,
 ) -> list[Row]:
     """Return one row for each effort and level; shares are 0..1.
@@ -166,7 +173,9 @@ def evaluate(
     leaf; at the leaves they are the same.
     """
     tallies = {effort: _Tally(artifact.labels) for effort in efforts}
-    for effort, probabilities, labels in answers(artifact, efforts, data, progress=progress):
+    for effort, probabilities, labels in answers(
+        artifact, efforts, data, engine=engine, progress=progress
+    ):
         tallies[effort].add(probabilities, labels)
     return [
         _row(artifact, effort, level, tally, n=len(data))

@@ -6,6 +6,7 @@ import math
 from contextlib import ExitStack
 from pathlib import Path
 
+from adaptive.engine.protocol import add_engine_option
 from adaptive.telemetry import open_telemetry
 from experiments.governors import GOVERNORS
 from experiments.outcome import Summary
@@ -48,6 +49,7 @@ def governor_names() -> str:
 def add_shared_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare what every simulation may change: network, points, ambient, cap, length."""
     parser.add_argument("--artifact", default="digits", help="bundled name or file (%(default)s)")
+    add_engine_option(parser)
     parser.add_argument("--points", type=Path, metavar="FILE", help="from `adaptive points --out`")
     parser.add_argument(
         "--ambient", type=_number, metavar="DEGC", help="steady, instead of the scenario's"
@@ -69,6 +71,7 @@ def run(args: argparse.Namespace) -> int:
         minutes=args.minutes,
         seed=args.seed,
         points=args.points,
+        engine=args.engine,
     )
     governor = study.governor(args.governor)
     progress = Progress(args.governor)
@@ -129,7 +132,8 @@ def _print(summary: Summary, study: Study) -> None:
     print(f"reward          {summary.score.reward:.4f} of the best effort on every frame")
     print(f"energy          {summary.energy_j:.0f} J")
     print(f"precision       {plans}")
-    print(f"real inferences {inferences:,} (integer engine); board, heat, power, latency modelled")
+    engine = f"{study.stream.engine} integer engine" if inferences else "no images"
+    print(f"real inferences {inferences:,} ({engine}); board, heat, power, latency modelled")
 
 
 def _number(text: str) -> float:

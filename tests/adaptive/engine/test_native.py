@@ -206,7 +206,7 @@ def test_an_engine_is_chosen_by_its_name(name: str) -> None:
         engine.probabilities(small_images(4), effort),
         reference.probabilities(small_images(4), effort),
     )
-    assert default_engine() == "native"
+    assert default_engine(artifact) == "native"
 
 
 def test_what_cannot_run_is_refused_by_name() -> None:

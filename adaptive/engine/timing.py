@@ -1,0 +1,119 @@
+"""What efforts take on this machine: latency in percentiles, and the cost of every layer.
+
+Times are wall-clock times of the native engine on the machine this runs on. They are noisy where
+other processes run: medians are reported, and the load is the caller's to keep away.
+"""
+
+import platform
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import psutil
+import yaml
+
+from adaptive.artifact import Artifact
+from adaptive.engine.native import NativeEngine
+from adaptive.files import write_atomically
+from adaptive.precision import Bits, Effort, PrecisionPlan
+
+
+@dataclass(frozen=True, slots=True)
+class Latency:
+    """Latency of one image under an effort [s]."""
+
+    effort: Effort
+    median_s: float
+    p90_s: float
+    p99_s: float
+    worst_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class LayerTime:
+    """Time of one layer for one image at one precision; a fused addition is part of it.
+
+    `cycles` counts core cycles at `clock_hz`.
+    """
+
+    layer: str
+    bits: Bits
+    time_s: float
+    cycles: float
+    macs: int
+    bytes: int
+
+
+def clock_hz() -> float:
+    """Return the clock the cycles are counted at: the highest the kernel tells of core 0 [Hz].
+
+    Where it tells none (virtual machines), the current one is taken.
+    """
+    clock = psutil.cpu_freq()
+    return 1e6 * (clock.max or clock.current)
+
+
+def measure_latency(
+    engine: NativeEngine, efforts: Sequence[Effort], *, repeats: int
+) -> tuple[Latency, ...]:
+    """Time whole images, the efforts taking turns so that they meet the same disturbances."""
+    images = np.random.default_rng(0).integers(
+        0, 256, (1, *engine.artifact.source.shape), dtype=np.uint8
+    )
+    engine.prepare(efforts)
+    for effort in efforts:
+        engine.run(images, effort)
+    times = np.empty((repeats, len(efforts)))
+    for i in range(repeats):
+        for j, effort in enumerate(efforts):
+            begin = time.perf_counter()
+            engine.run(images, effort)
+            times[i, j] = time.perf_counter() - begin
+    marks = np.percentile(times, (50, 90, 99, 100), axis=0)
+    return tuple(Latency(effort, *marks[:, j].tolist()) for j, effort in enumerate(efforts))
+
+
+def measure_layers(engine: NativeEngine, *, repeats: int) -> tuple[LayerTime, ...]:
+    """Time every layer at every precision the network carries, under the uniform plans."""
+    artifact, clock = engine.artifact, clock_hz()
+    return tuple(
+        LayerTime(
+            layer=step.name,
+            bits=Bits(step.bits),
+            time_s=step.time_s,
+            cycles=step.time_s * clock,
+            macs=step.macs,
+            bytes=step.bytes,
+        )
+        for bits in artifact.bits
+        for step in engine.profile(
+            Effort(PrecisionPlan.uniform(artifact.layers, bits)), repeats=repeats
+        )
+        if step.bits
+    )
+
+
+def cost_document(artifact: Artifact, times: Sequence[LayerTime], *, where: str) -> dict[str, Any]:
+    """Return a cost table of kind `layers`, as searches load it."""
+    layers: dict[str, dict[str, dict[str, float]]] = {name: {} for name in artifact.layers}
+    for row in times:
+        layers[row.layer][str(int(row.bits))] = {
+            "cycles": float(f"{row.cycles:.6g}"),
+            "latency_s": float(f"{row.time_s:.6g}"),
+        }
+    return {
+        "schema": 1,
+        "kind": "layers",
+        "name": f"{artifact.name} on {platform.node() or 'this machine'}",
+        "source": where,
+        "layers": layers,
+    }
+
+
+def save_costs(document: dict[str, Any], path: Path) -> None:
+    """Write a cost table whole or not at all."""
+    text = yaml.safe_dump(document, sort_keys=False, allow_unicode=True, width=100)
+    write_atomically(path, text.encode())
