@@ -23,7 +23,15 @@ from adaptive.precision import Bits, Effort, PrecisionPlan
 
 @dataclass(frozen=True, slots=True)
 class Latency:
-    """Latency of one image under an effort [s]."""
+    """Latency of one image under an effort.
+
+    Attributes
+    ----------
+    effort
+        What was run.
+    median_s, p90_s, p99_s, worst_s
+        Percentiles over the repeats, and the longest of them [s].
+    """
 
     effort: Effort
     median_s: float
@@ -34,9 +42,18 @@ class Latency:
 
 @dataclass(frozen=True, slots=True)
 class LayerTime:
-    """Time of one layer for one image at one precision; a fused addition is part of it.
+    """What one layer takes for one image at one precision; a fused addition is part of it.
 
-    `cycles` counts core cycles at `clock_hz`.
+    Attributes
+    ----------
+    layer, bits
+        Which layer, and its precision.
+    time_s
+        Median over the repeats [s].
+    cycles
+        The same in core cycles, at `clock_hz`.
+    macs, bytes
+        Multiply-accumulates, and bytes of weights and activations touched.
     """
 
     layer: str
