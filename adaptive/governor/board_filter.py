@@ -1,10 +1,12 @@
 """What is believed of a board: temperatures, the ambient, and how its power is off its model.
 
-An extended Kalman filter whose state is every node's temperature, what each zone feels (zones
-lag), how far the ambient is from the one given, and for each junction the relative error of the
-heat its switching makes. The last stands for all that makes a board hotter or cooler under load
-than its file says: another switched capacitance, another resistance, more leakage. So a burst
-after a calm is predicted with what was learned in the one before.
+An extended Kalman filter whose state is every node's temperature, what each zone feels, how far
+the ambient is from the one given, for each junction the relative error of the heat its switching
+makes, and how fast zones follow. The error of the heat stands for all that makes a board hotter or
+cooler under load than its file says: another switched capacitance, another resistance, more
+leakage. So a burst after a calm is predicted with what was learned in the one before. How fast
+zones follow is learned from the first steps of power: a zone slower than expected would otherwise
+pass for a cooler board just when it heats up.
 """
 
 import math
@@ -17,6 +19,9 @@ from adaptive.point_power import PointPower
 from thermal.discretise import discretise
 from thermal.network import Matrix, Vector
 
+_FAR = 4.0  # standard deviations that a reading is believed to be too low by at most
+_LEAST_LAG, _MOST_LAG = math.log(0.02), math.log(3.0)  # of a zone's time constant [ln s]
+
 
 @dataclass(frozen=True, slots=True)
 class Uncertainty:
@@ -24,8 +29,12 @@ class Uncertainty:
 
     Attributes
     ----------
-    zone_lag_s, lag_error_s
-        Time constant zones are taken to follow with, and how far it may be off [s].
+    zone_lag_s
+        Time constant zones are taken to follow with, before they have told [s].
+    lag, lag_drift
+        Of the natural logarithm of that time constant, and of its change in a period [1].
+    lag_error_s
+        Of a reading while its node moves, as a delay: what a first-order lag does not say [s].
     ambient_k, ambient_drift_k
         Of the ambient at the start, and of its change in a period [K].
     power, power_each, power_drift
@@ -38,7 +47,9 @@ class Uncertainty:
     """
 
     zone_lag_s: float = 0.5
-    lag_error_s: float = 0.35
+    lag: float = 0.7
+    lag_drift: float = 0.002
+    lag_error_s: float = 0.05
     ambient_k: float = 10.0
     ambient_drift_k: float = 0.15
     power: float = 0.15
@@ -87,23 +98,21 @@ class BoardFilter:
         self._expect = uncertainty
         self._A, self._B = model.A, model.B
         self._zones = [network.index(zone.node) for zone in plant.zones]
+        self._each = np.eye(m)
         self._junctions = [network.index(block) for block in plant.power.blocks]
         self._T, self._s = slice(0, n), slice(n, n + m)
-        self._a, self._g = n + m, slice(n + m + 1, n + m + 1 + b)
-        self._follow = -math.expm1(-period_s / max(uncertainty.zone_lag_s, 1e-6))
+        self._a, self._g, self._l = n + m, slice(n + m + 1, n + m + 1 + b), n + m + 1 + b
         self._step_k = max(zone.resolution_k for zone in plant.zones)
-        self._F = np.eye(n + m + 1 + b)
+        self._F = np.eye(n + m + 1 + b + 1)
         self._F[self._T, self._T] = self._A
         self._F[self._T, self._a] = 1.0 - self._A.sum(axis=1)
-        self._feels = np.zeros((m, len(self._F)))
-        self._feels[:, self._zones] = 0.5 * self._follow * np.eye(m)
-        self._feels[:, self._s] = (1.0 - self._follow) * np.eye(m)
         drift = np.concatenate(
             [
                 np.full(n, uncertainty.node_k),
                 np.full(m, 0.5 * uncertainty.node_k),
                 [uncertainty.ambient_drift_k],
                 np.full(b, uncertainty.power_drift),
+                [uncertainty.lag_drift],
             ]
         )
         self._Q = np.diag(drift**2)
@@ -130,6 +139,7 @@ class BoardFilter:
         cov[self._a, self._a] = expect.ambient_k**2
         b = len(self._junctions)
         cov[self._g, self._g] = expect.power**2 + np.eye(b) * expect.power_each**2
+        x[self._l], cov[self._l, self._l] = math.log(expect.zone_lag_s), expect.lag**2
         self._x, self._cov = x, cov
         self.correct(readings_degc, moving_k=0.0)
 
@@ -146,11 +156,17 @@ class BoardFilter:
         after = ambient + self._A @ (temps - ambient) + self._B @ heat
         jacobian, zones = self._F, self._zones
         jacobian[self._T, self._g] = self._B[:, rows] * switched[rows]
-        # A zone follows the mean of its node over the period.
-        jacobian[self._s] = 0.5 * self._follow * jacobian[zones] + self._feels
         moved = after[zones] - temps[zones]
         x = x.copy()
-        x[self._s] += self._follow * (0.5 * (after[zones] + temps[zones]) - x[self._s])
+        # A zone follows the mean of its node over the period.
+        periods = self._period_s / math.exp(x[self._l])
+        follow = -math.expm1(-periods)
+        behind = 0.5 * (after[zones] + temps[zones]) - x[self._s]
+        jacobian[self._s] = 0.5 * follow * jacobian[zones]
+        jacobian[self._s, zones] += 0.5 * follow * self._each
+        jacobian[self._s, self._s] = (1.0 - follow) * self._each
+        jacobian[self._s, self._l] = -periods * math.exp(-periods) * behind
+        x[self._s] += follow * behind
         x[self._T] = after
         self._x = x
         self._cov = jacobian @ self._cov @ jacobian.T + self._Q
@@ -165,10 +181,13 @@ class BoardFilter:
         noise = self._noise + late
         own = cov[felt, felt]
         inside = own + noise * np.eye(len(error))
+        # A reading far too low is a glitch or will be read again; one far too high may be true.
+        error = np.maximum(error, -_FAR * np.sqrt(np.diag(inside)))
         gain = np.linalg.solve(inside, cov[felt]).T
         self._x = self._x + gain @ error
         self._cov = cov - gain @ cov[felt]
         self._cov = 0.5 * (self._cov + self._cov.T)
+        self._x[self._l] = min(max(self._x[self._l], _LEAST_LAG), _MOST_LAG)
         seen = float(np.mean(error**2) - np.trace(own) / len(error)) - late
         self._noise += 0.02 * (min(max(seen, 0.0), 4.0) - self._noise)
         self._noise = max(self._noise, self._least_step_k**2 / 12.0 + 0.05**2)
@@ -191,6 +210,11 @@ class BoardFilter:
     def ambient_degc(self) -> float:
         """The ambient [degC]."""
         return self._given_degc + float(self._x[self._a])
+
+    @property
+    def zone_lag_s(self) -> float:
+        """Time constant zones follow their nodes with [s]."""
+        return math.exp(self._x[self._l])
 
     @property
     def power_factor(self) -> Vector:

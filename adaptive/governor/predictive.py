@@ -58,6 +58,8 @@ class Caution:
         Longest time from a decision to its effect [s].
     dwell_s
         A point is kept at least this long where time is shared [s].
+    alarm_k
+        A zone that reads so far above the cap means the coolest point, whatever is estimated [K].
     """
 
     horizon_s: float = 15.0
@@ -67,13 +69,14 @@ class Caution:
     deviations: float = 2.0
     delay_s: float = 0.1
     dwell_s: float = 0.0
+    alarm_k: float = 3.0
 
     def __post_init__(self) -> None:
         for name in ("horizon_s", "preview_s", "longest_s"):
             value = getattr(self, name)
             if not (math.isfinite(value) and value > 0.0):
                 raise ValueError(f"{name} is {value}, expected a positive number")
-        for name in ("margin_k", "deviations", "delay_s", "dwell_s"):
+        for name in ("margin_k", "deviations", "delay_s", "dwell_s", "alarm_k"):
             value = getattr(self, name)
             if not (math.isfinite(value) and value >= 0.0):
                 raise ValueError(f"{name} is {value}, expected 0 or more")
@@ -109,8 +112,8 @@ class Predictive:
     Notes
     -----
     Limits: one cluster works at a time; what a fan or the sun changes is seen as a change of the
-    ambient and of power; leakage is planned with as at the cap. A reading that is no temperature,
-    or a zone that is missing, means the coolest point.
+    ambient and of power; leakage is planned with as at the cap. A reading that is no temperature or
+    far above the cap, or a zone that is missing, means the coolest point.
     """
 
     def __init__(
@@ -165,7 +168,8 @@ class Predictive:
         """Return the point to run; the coolest one without a temperature to believe."""
         self._forecast.update(observation.time_s, observation.demand_hz)
         self._battery.update(observation.time_s, self._power_w(observation))
-        index = self._choose(observation) if self._follow(observation) else 0
+        known = self._follow(observation)
+        index = self._choose(observation) if known and not self._alarming(observation) else 0
         if index != self._ran:
             self._since_s = observation.time_s
         self._ran = index
@@ -186,6 +190,11 @@ class Predictive:
         moving_k = self._filter.predict(self._ran, self._busy(observation))
         self._filter.correct(readings, moving_k=moving_k)
         return True
+
+    def _alarming(self, observation: Observation) -> bool:
+        """Say whether a zone reads so hot that no estimate is to be trusted."""
+        limit_degc = self._cap_degc + self._caution.alarm_k
+        return any(observation.temps_degc[zone] > limit_degc for zone in self._zones)
 
     def _choose(self, observation: Observation) -> int:
         """Return the point of the lowest price whose plan holds, or of two that share time."""
