@@ -22,7 +22,11 @@ class SafetyLimits:
     max_rate_k_per_s
         A reading that moves faster than this is a spike, not a temperature [K/s].
     good_periods
-        Periods in a row that must be believable before control is handed back.
+        Periods in a row that must be believable before control is handed over, at the start and
+        after every doubt.
+    watched
+        Whether as many were believed before the first one seen: a simulation begins with a board
+        that runs already, a daemon does not.
     """
 
     critical_degc: float
@@ -31,6 +35,7 @@ class SafetyLimits:
     max_age_s: float = 1.0
     max_rate_k_per_s: float = 200.0
     good_periods: int = 3
+    watched: bool = False
 
     def __post_init__(self) -> None:
         if not self.lowest_degc < self.critical_degc < self.highest_degc:
@@ -41,12 +46,17 @@ class SafetyLimits:
         if not (self.max_age_s > 0 and self.max_rate_k_per_s > 0 and self.good_periods >= 1):
             raise ValueError("max_age_s, max_rate_k_per_s and good_periods must be positive")
 
+    @property
+    def good_at_first(self) -> int:
+        """Believable periods in a row that count as seen at the start."""
+        return self.good_periods if self.watched else 0
+
 
 class SafetyGuard:
     """A governor around a governor: on a missing, stale, absurd or critical reading, coolest.
 
     The inner governor sees only observations in which every expected zone is believable, so NaN
-    never enters a filter. It is asked again after `good_periods` good observations in a row.
+    never enters a filter. It is asked after `good_periods` good observations in a row.
 
     Parameters
     ----------
@@ -75,18 +85,26 @@ class SafetyGuard:
         self._zones = zones
         self._limits = limits
         self._previous: Observation | None = None
-        self._good = limits.good_periods
+        self._good = limits.good_at_first
         self.overruled = 0
+        self.in_doubt = False
 
     def decide(self, observation: Observation) -> OperatingPoint:
         """Return the inner governor's point, or the coolest one while readings are in doubt."""
         believable = all(self._believable(observation, zone) for zone in self._zones)
         self._previous = observation
         self._good = self._good + 1 if believable else 0
-        if self._good >= self._limits.good_periods:
+        # The first good periods of a start are waited for as well, yet nothing is wrong then.
+        self.in_doubt = not believable or (self.in_doubt and not self.trusts)
+        if self.trusts:
             return self._governor.decide(observation)
         self.overruled += 1
         return self._coolest
+
+    @property
+    def trusts(self) -> bool:
+        """Whether the governor is asked."""
+        return self._good >= self._limits.good_periods
 
     def _believable(self, observation: Observation, zone: str) -> bool:
         limits = self._limits

@@ -92,7 +92,7 @@ def make_governor(
         _MAKERS[name](setup),
         points.coolest,
         zones=tuple(zone.name for zone in plant.zones),
-        limits=SafetyLimits(critical_degc=plant.critical_degc),
+        limits=SafetyLimits(critical_degc=plant.critical_degc, watched=True),
     )
 
 

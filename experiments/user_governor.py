@@ -96,7 +96,7 @@ def build_governor(
         _Checked(name, governor, points),
         points.coolest,
         zones=tuple(zone.name for zone in plant.zones),
-        limits=SafetyLimits(critical_degc=plant.critical_degc),
+        limits=SafetyLimits(critical_degc=plant.critical_degc, watched=True),
     )
 
 

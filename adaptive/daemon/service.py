@@ -212,7 +212,6 @@ class Service:
         )
         self._governor = guarded(deciding, a.table, a.plant, period_s=c.period_s)
         self._forecaster = Forecaster(a.plant, ambient_degc=c.ambient_degc, period_s=c.period_s)
-        self._overruled = 0
 
     def _swap(self, assembly: Assembly) -> None:
         self._next, self.assembly = None, assembly
@@ -254,18 +253,16 @@ class Service:
     def _record(self, sample: Sample) -> None:
         """Account for a completed cycle: the only place from which the watchdog is fed."""
         seen, point = sample.observation, sample.point
-        overruled, self._overruled = (
-            self._governor.overruled - self._overruled,
-            (self._governor.overruled),
-        )
-        if overruled:
+        if self._governor.in_doubt:
             self.faults.met(Fault.SAFE, detail=f"no reading to trust, or critical: {point.name}")
         else:
             self.faults.over(Fault.SAFE)
         hottest = max(seen.temps_degc.values(), default=math.nan)
         cap = self.assembly.cap_degc
         share = 1.0 if math.isnan(hottest) else headroom(hottest, cap)
-        self._page.write_heat(Heat(seen.time_s, hottest, cap, share, safe=bool(overruled)))
+        self._page.write_heat(
+            Heat(seen.time_s, hottest, cap, share, safe=not self._governor.trusts)
+        )
         self._forecaster.update(seen, point)
         self._recorder.add(sample)
         self._sample = sample

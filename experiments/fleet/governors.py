@@ -107,7 +107,7 @@ class FleetGuard:
         self._previous = seen
         good = believable.all(axis=1)
         if self._good is None:
-            self._good = np.full(len(good), limits.good_periods)
+            self._good = np.full(len(good), limits.good_at_first)
         self._good = np.where(good, self._good + 1, 0)
         trusted = asked & (self._good >= limits.good_periods)
         points = self._governor.decide(seen, trusted)
@@ -196,7 +196,7 @@ def build_fleet_governor(
     return FleetGuard(
         _vectorised(str(spec), plant, points, scenario, number),
         number[points.coolest.name],
-        limits=SafetyLimits(critical_degc=plant.critical_degc),
+        limits=SafetyLimits(critical_degc=plant.critical_degc, watched=True),
     )
 
 

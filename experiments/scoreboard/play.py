@@ -208,7 +208,7 @@ def build(
             Static(point),
             case_.points.coolest,
             zones=tuple(zone.name for zone in plant.zones),
-            limits=SafetyLimits(critical_degc=plant.critical_degc),
+            limits=SafetyLimits(critical_degc=plant.critical_degc, watched=True),
         )
     return make_governor(
         governor,

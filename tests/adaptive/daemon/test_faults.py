@@ -52,6 +52,10 @@ def fuse(folder: Path) -> Iterator[tuple[FakeBoard, FaultyFiles]]:
         files.close()
 
 
+STARTED = 2
+"""Periods that a start spends at the coolest point: two, and the third good reading ends it."""
+
+
 def safe_from(rehearsal: Rehearsal, period: int) -> list[bool]:
     """Whether each period from one on ran the coolest point."""
     return [name == rehearsal.coolest for name in rehearsal.points[period:]]
@@ -70,6 +74,13 @@ def test_row_1_a_zone_missing_at_start_refuses_control_with_a_hint(folder: Path)
         ["--root", str(board.root), "--config", str(folder / "adaptived.yaml"), "--check"]
     )
     assert code == program.NO_BOARD
+
+
+def test_a_start_is_safe_until_three_good_reads_and_that_is_no_fault(folder: Path) -> None:
+    r = Rehearsal(folder)
+    r.run(6)
+    assert safe_from(r, 0)[: STARTED + 1] == [True, True, False]
+    assert r.begun(Fault.SAFE) == 0
 
 
 def test_row_2_a_zone_that_vanishes_leads_to_the_coolest_point_and_back(folder: Path) -> None:
@@ -98,7 +109,7 @@ def test_row_2_other_sensors_stand_in_for_one_that_vanishes(folder: Path) -> Non
     seen = r.samples[-1].observation.temps_degc
     assert seen["cpu0-thermal"] == 61.0
     assert r.begun(Fault.ZONE_GONE) == 1
-    assert not any(safe_from(r, 0))
+    assert not any(safe_from(r, STARTED))
 
 
 @pytest.mark.parametrize(
@@ -156,7 +167,7 @@ def test_row_10_a_plausible_spike_of_one_sample_is_passed_over(folder: Path) -> 
     r = Rehearsal(folder)
     r.run(12, {5: lambda: r.board.set_temp(85.0), 6: lambda: r.board.set_temp(45.0)})
     assert max(s.observation.temps_degc["cpu-thermal"] for s in r.samples) == 45.0
-    assert not any(safe_from(r, 0))
+    assert not any(safe_from(r, STARTED))
     assert r.begun(Fault.ZONE_SPIKE) == 1
 
 
