@@ -5,64 +5,10 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import beta
+
+from adaptive.search.paired import margin_test, sign_test
 
 Booleans = NDArray[np.bool_]
-
-
-def lower_bound(differences: NDArray[np.float64], delta: float) -> NDArray[np.float64]:
-    r"""Bound the mean of paired differences from below.
-
-    .. math::
-        \bar d - \sqrt{\frac{2 V \ln(2/\delta)}{n}} - \frac{7 R \ln(2/\delta)}{3 (n - 1)}
-
-    with the sample variance `V` and the range `R = 2` of differences within -1..1.
-
-    Parameters
-    ----------
-    differences
-        Within -1..1, shape (rows, n) with n of 2 or more.
-    delta
-        Probability that a row's true mean lies below its bound [0..1].
-
-    Returns
-    -------
-    array
-        Shape (rows,).
-
-    Notes
-    -----
-    Limits: images are taken as independent draws; nothing is taken as normal. The last term makes
-    it cautious where n is small: at n = 300 and delta = 1e-6 only means above 0.23 pass zero.
-
-    References
-    ----------
-    .. [1] A. Maurer and M. Pontil, "Empirical Bernstein bounds and sample variance penalization,"
-       COLT 2009, theorem 4, for a range of 2. Unverified (quoted from memory).
-    """
-    n = differences.shape[1]
-    if n < 2:
-        raise ValueError(f"differences has {n} columns, expected 2 or more")
-    if not 0.0 < delta < 1.0:
-        raise ValueError(f"delta is {delta}, expected above 0 and below 1")
-    log = math.log(2.0 / delta)
-    spread = np.sqrt(2.0 * differences.var(axis=1, ddof=1) * log / n)
-    bound = differences.mean(axis=1) - spread - 14.0 * log / (3.0 * (n - 1))
-    return np.asarray(bound, dtype=np.float64)
-
-
-def exact_bound(differences: NDArray[np.float64], delta: float) -> NDArray[np.float64]:
-    """Bound the mean of differences that are -1, 0 or 1 from below, exactly.
-
-    The share of ones has a Clopper-Pearson bound from below and that of minus ones one from above,
-    each with half of `delta`. Sharper than `lower_bound` where images are few; shapes as there.
-    """
-    n = differences.shape[1]
-    better = (differences > 0.0).sum(axis=1)
-    worse = (differences < 0.0).sum(axis=1)
-    least = np.where(better > 0, beta.ppf(delta / 2, np.maximum(better, 1), n - better + 1), 0.0)
-    most = np.where(worse < n, beta.ppf(1 - delta / 2, worse + 1, np.maximum(n - worse, 1)), 1.0)
-    return np.asarray(least - most, dtype=np.float64)
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +24,7 @@ class Race:
     """
 
     delta: float = 0.05
-    first: float = 1 / 16
+    first: float = 1 / 64
 
     def __post_init__(self) -> None:
         if not 0.0 < self.delta < 1.0:
@@ -103,11 +49,21 @@ class Race:
             Accuracy [0..1].
         budget
             How many mixes the search may measure: any pair of them, at any stage, may be compared.
+
+        Notes
+        -----
+        The exact sign test without a margin, a betting test with one: sharper than
+        empirical-Bernstein bounds on differences that are -1, 0 or 1. Limits: images are taken as
+        independent draws.
         """
         if not len(rivals) or right.size < 2:
             return False
-        stages = len(self.stops(2**20))
-        share = self.delta / (stages * budget * (budget + 1))
-        better = rivals.astype(np.float64) - right.astype(np.float64)
-        bounds = np.maximum(lower_bound(better, share / 2), exact_bound(better, share / 2))
-        return bool(np.any(bounds > margin))
+        better = (rivals & ~right).sum(axis=1)
+        worse = (right & ~rivals).sum(axis=1)
+        pairs = budget * (budget + 1)
+        if margin > 0.0:
+            # Holds however often one looks.
+            chance = margin_test(better, worse, right.size, margin=margin) * pairs
+        else:
+            chance = sign_test(better, worse) * pairs * len(self.stops(2**20))
+        return bool(np.any(chance <= self.delta))

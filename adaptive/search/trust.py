@@ -1,28 +1,14 @@
 """How sure a front is: points that cannot be told apart are merged, the rest get intervals."""
 
 from dataclasses import dataclass
-from math import comb
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import beta
 
+from adaptive.search.paired import sign_test
+
 Booleans = NDArray[np.bool_]
-
-
-def sign_test(better: int, worse: int) -> float:
-    r"""Return how likely at least `better` of all differing images fall so by chance alone.
-
-    .. math:: P(X \ge better), \quad X \sim B(better + worse, 1/2)
-
-    Notes
-    -----
-    Exact. Images on which two plans agree say nothing about which is better.
-    """
-    if better < 0 or worse < 0:
-        raise ValueError(f"better is {better} and worse is {worse}, expected 0 or more")
-    total = better + worse
-    return float(sum(comb(total, k) for k in range(better, total + 1)) / 2**total)
 
 
 def told_apart(right: Booleans, *, delta: float = 0.05) -> list[int]:

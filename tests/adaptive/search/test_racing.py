@@ -1,38 +1,8 @@
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 from searching import drawn_problem
 
-from adaptive.search.racing import Race, exact_bound, lower_bound
-
-
-def test_the_bound_is_that_of_the_formula() -> None:
-    # By hand: mean 0, variance 2/(3-1) = 1, ln(2/0.5) = 1.3863.
-    log = np.log(4.0)
-    expected = -np.sqrt(2.0 * log / 3.0) - 14.0 * log / 6.0
-    assert lower_bound(np.array([[1.0, -1.0, 0.0]]), 0.5)[0] == pytest.approx(expected)
-
-
-@given(st.integers(0, 200), st.floats(0.05, 0.4))
-def test_the_bound_holds_more_often_than_promised(seed: int, share: float) -> None:
-    rng = np.random.default_rng(seed)
-    drawn = rng.choice([-1.0, 0.0, 1.0], p=[share, 1 - 2 * share, share], size=(40, 200))
-    assert np.mean(lower_bound(drawn, 0.1) > 0.0) <= 0.1
-    assert np.mean(exact_bound(drawn, 0.1) > 0.0) <= 0.1
-
-
-def test_the_exact_bound_is_that_of_both_shares() -> None:
-    # All of n better: the share's bound is (delta/2)^(1/n); none worse: 1 - (delta/2)^(1/n).
-    edge = 0.05 ** (1 / 30)
-    assert exact_bound(np.ones((1, 30)), 0.1)[0] == pytest.approx(2 * edge - 1)
-    assert exact_bound(-np.ones((1, 30)), 0.1)[0] == -1.0
-
-
-def test_the_exact_bound_is_the_sharper_one_where_images_are_few() -> None:
-    few = np.ones((1, 100))
-    few[0, :40] = 0.0
-    assert exact_bound(few, 1e-6)[0] > lower_bound(few, 1e-6)[0]
+from adaptive.search.racing import Race
 
 
 def test_stages_double_and_end_with_all_images() -> None:
@@ -46,7 +16,7 @@ def test_a_plan_that_is_always_wrong_is_soon_beaten() -> None:
     right, wrong = np.ones(400, dtype=bool), np.zeros(400, dtype=bool)
     assert Race().beaten(wrong, right[np.newaxis], margin=0.0, budget=100)
     assert not Race().beaten(right, wrong[np.newaxis], margin=0.0, budget=100)
-    assert not Race().beaten(wrong, right[np.newaxis], margin=1.0, budget=100)
+    assert not Race().beaten(wrong, right[np.newaxis], margin=0.99, budget=100)
     assert not Race().beaten(wrong, right[np.newaxis, :0].reshape(0, 400), margin=0.0, budget=9)
 
 
@@ -73,10 +43,3 @@ def test_racing_costs_no_image_more_where_plans_tie() -> None:
 def test_races_that_cannot_be_run_are_refused(field: dict[str, float]) -> None:
     with pytest.raises(ValueError, match=next(iter(field))):
         Race(**field)
-
-
-def test_bounds_of_nothing_are_refused() -> None:
-    with pytest.raises(ValueError, match="expected 2 or more"):
-        lower_bound(np.zeros((1, 1)), 0.1)
-    with pytest.raises(ValueError, match="delta"):
-        lower_bound(np.zeros((1, 2)), 0.0)

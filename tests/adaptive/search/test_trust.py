@@ -1,24 +1,6 @@
 import numpy as np
-import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
-from adaptive.search.trust import sign_test, simultaneous_intervals, told_apart
-
-
-def test_the_sign_test_counts_coins() -> None:
-    assert sign_test(3, 0) == 1 / 8
-    assert sign_test(2, 1) == 1 / 2
-    assert sign_test(0, 0) == 1.0
-    with pytest.raises(ValueError, match="expected 0 or more"):
-        sign_test(-1, 0)
-
-
-@given(st.integers(0, 60), st.integers(0, 60))
-def test_the_sign_test_is_a_probability_that_falls_with_evidence(better: int, worse: int) -> None:
-    here = sign_test(better, worse)
-    assert 0.0 < here <= 1.0
-    assert sign_test(better + 1, worse) <= here + 1e-12
+from adaptive.search.trust import simultaneous_intervals, told_apart
 
 
 def test_points_that_cannot_be_told_apart_are_merged_into_the_cheaper() -> None:
