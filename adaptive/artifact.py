@@ -42,6 +42,7 @@ from adaptive.manifest import (
     read_layer,
 )
 from adaptive.measured import MeasuredEffort
+from adaptive.nesting import Subnetwork, subnetwork
 from adaptive.precision import Bits, Effort
 from adaptive.shapes import infer_signals
 
@@ -66,7 +67,7 @@ class Artifact:
     bits
         Nested precisions each layer offers, widest first.
     heads
-        Output node of each head.
+        Output node of each head, the leaf head first.
     source
         The input images: a uint8 pixel is the code `(pixel - 128) << 8`.
     graph
@@ -80,14 +81,18 @@ class Artifact:
     provenance
         How it was made: command, seed, dataset, versions.
     widths
-        Carried from the first schema on; there is one so far.
+        Shares of the channels that can run, falling from 1.
     arithmetic
         How bits are cut, and which scales there are.
+    head_levels
+        Level of the label tree at which a head answers, for those that do not answer with leaves.
 
     Attributes
     ----------
     signals
         Shape, scale and zero point behind every name of the graph.
+    subnetworks
+        What runs at each width; all are views of the same weights.
     checksum
         sha256 over the manifest and the arrays, in hexadecimal.
     """
@@ -103,38 +108,57 @@ class Artifact:
     provenance: Mapping[str, Fact] = field(default_factory=dict)
     widths: tuple[float, ...] = (1.0,)
     arithmetic: Arithmetic = Arithmetic.AFFINE
+    head_levels: Mapping[str, str] = field(default_factory=dict)
     signals: Mapping[str, Signal] = field(init=False)
+    subnetworks: Mapping[float, Subnetwork] = field(init=False)
     checksum: str = field(init=False)
 
     def __post_init__(self) -> None:
         if not self.bits or tuple(sorted(set(self.bits), reverse=True)) != self.bits:
             raise ValueError(f"bits is {self.bits}, expected widths falling from the widest")
-        if self.widths != (1.0,) or tuple(self.heads) != ("leaf",):
-            raise ValueError(
-                f"widths is {self.widths} and heads is {tuple(self.heads)}, "
-                "expected (1.0,) and ('leaf',) in this schema"
-            )
+        if (
+            self.widths[:1] != (1.0,)
+            or tuple(sorted(set(self.widths), reverse=True)) != self.widths
+            or self.widths[-1] <= 0.0
+        ):
+            raise ValueError(f"widths is {self.widths}, expected shares falling from 1")
         object.__setattr__(self, "signals", infer_signals(self.source, self.graph))
-        self._check_ends()
-        self._check_tensors()
+        self._check_heads()
+        self._check_weights()
+        cut = {
+            width: subnetwork(self.graph, self.signals, self.tensors, width=width)
+            for width in self.widths
+        }
+        object.__setattr__(self, "subnetworks", cut)
+        for one in cut.values():
+            self._check_constants(one)
         self._check_measured()
         object.__setattr__(self, "checksum", content_checksum(*_content(self)))
 
-    def _check_ends(self) -> None:
-        """Refuse an input that is no image and a head that does not name the leaves."""
+    def _check_heads(self) -> None:
+        """Refuse an input that is no image and a head that does not name the nodes of a level."""
         if len(self.source.shape) != 3 or self.source.zero % 256:
             raise ValueError(f"input has shape {self.source.shape}, expected (H, W, C)")
+        if tuple(self.heads)[:1] != ("leaf",) or "leaf" in self.head_levels:
+            raise ValueError(f"heads is {tuple(self.heads)}, expected 'leaf' first, with leaves")
+        for head, level in self.head_levels.items():
+            if head not in self.heads or level not in self.labels.levels:
+                raise ValueError(
+                    f"head_levels puts {head!r} at {level!r}, expected one of "
+                    f"{tuple(self.heads)} at one of {self.labels.levels}"
+                )
         for head, node in self.heads.items():
             if node == "input" or node not in self.signals:
                 names = tuple(name for name in self.signals if name != "input")
                 raise ValueError(f"head {head} is node {node!r}, expected one of {names}")
-            if self.signals[node].shape != (len(self.labels.leaves),):
+            answers = self.labels_of(head).leaves
+            if self.signals[node].shape != (len(answers),):
                 raise ValueError(
                     f"head {head} has shape {self.signals[node].shape}, "
-                    f"expected one output for each of {len(self.labels.leaves)} leaves"
+                    f"expected one output for each of {len(answers)} leaves"
                 )
 
-    def _check_tensors(self) -> None:
+    def _check_weights(self) -> None:
         """Refuse tensors that do not fit the graph."""
         if set(self.tensors) != set(self.layers):
             raise ValueError(f"tensors is for {sorted(self.tensors)}, expected {self.layers}")
@@ -145,6 +169,23 @@ class Artifact:
                 raise ValueError(
                     f"weight of {node.name} has shape {tensors.weight.shape}, expected {shape}"
                 )
+            if tuple(tensors.narrow) != self.widths[1:]:
+                raise ValueError(
+                    f"constants of {node.name} are for widths {tuple(tensors.narrow)}, "
+                    f"expected {self.widths[1:]} besides the full one"
+                )
+
+    def _check_constants(self, network: Subnetwork) -> None:
+        """Refuse constants that do not fit a width's nodes, and heads that are cut."""
+        for head, output in self.heads.items():
+            shape = network.signals[output].shape
+            if shape != self.signals[output].shape:
+                raise ValueError(
+                    f"head {head} has shape {shape} at width {network.width:g}, expected a "
+                    "linear layer: those are never cut"
+                )
+        for node in network.switchable:
+            tensors = network.tensors[node.name]
             found = [(b, r.bits, r.zero, r.relu) for b, r in tensors.requantisers.items()]
             wanted = [(b, self.output_bits(node.name, b), node.zero, node.relu) for b in self.bits]
             if found != wanted:
@@ -160,10 +201,11 @@ class Artifact:
                 self.require(entry.effort)
             except ArtifactError as error:
                 raise ValueError(f"measured: {error}") from error
-            if tuple(entry.correct) != self.labels.levels:
+            levels = self.labels_of(entry.effort.head).levels
+            if tuple(entry.correct) != levels:
                 raise ValueError(
                     f"measured {entry.effort.plan.code} has levels {tuple(entry.correct)}, "
-                    f"expected {self.labels.levels}"
+                    f"expected {levels}"
                 )
 
     @property
@@ -185,6 +227,15 @@ class Artifact:
     def manifest_text(self) -> bytes:
         """The JSON manifest, as the file holds it."""
         return _content(self)[0]
+
+    def work_of(self, effort: Effort) -> tuple[LayerWork, ...]:
+        """Return what each layer costs that an effort runs, for one image."""
+        return self.subnetworks[effort.width].work(self.heads[effort.head])
+
+    def labels_of(self, head: str) -> LabelTree:
+        """Return the labels that a head tells apart: the tree from its level up."""
+        level = self.head_levels.get(head)
+        return self.labels if level is None else self.labels.coarsened(level)
 
     def output_bits(self, layer: str, bits: Bits) -> Bits:
         """Return the width of a layer's output codes: a head always answers at 16 bits."""
@@ -279,6 +330,7 @@ def decode_artifact(content: bytes, *, where: str) -> Artifact:
             provenance=manifest.provenance,
             widths=manifest.widths,
             arithmetic=manifest.arithmetic,
+            head_levels=manifest.head_levels,
         )
     except ValueError as error:
         raise ArtifactError(f"{where}: {error}") from error
@@ -298,6 +350,7 @@ def _content(artifact: Artifact) -> tuple[bytes, dict[str, NDArray[Any]]]:
         labels=msgspec.convert(artifact.labels.to_dict(), LabelEntry),
         measured=tuple(entry.to_entry() for entry in artifact.measured),
         provenance=dict(artifact.provenance),
+        head_levels=dict(artifact.head_levels),
     )
     arrays: dict[str, NDArray[Any]] = {}
     for node in artifact.switchable:

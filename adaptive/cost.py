@@ -89,8 +89,13 @@ def efficient_efforts(artifact: Artifact, cluster: Cluster) -> tuple[Effort, ...
     """
     level = artifact.labels.levels[0]
     costs = [
-        (plan_cycles(artifact.work, m.effort.plan, cluster), -m.accuracy[level], m.effort)
+        (
+            plan_cycles(artifact.work_of(m.effort), m.effort.plan, cluster),
+            -m.accuracy[level],
+            m.effort,
+        )
         for m in artifact.measured
+        if level in m.accuracy
     ]
     hull: list[tuple[float, float, Effort]] = []
     for entry in sorted(costs, key=lambda cost: cost[:2]):
@@ -134,7 +139,7 @@ def build_points(
     bound on what the point draws below the cap.
     """
     level = artifact.labels.levels[0]
-    measured = {m.effort: m.accuracy[level] for m in artifact.measured}
+    measured = {m.effort: m.accuracy[level] for m in artifact.measured if level in m.accuracy}
     chosen = tuple(efforts) or efficient_efforts(artifact, plant.clusters[0])
     at_cap = np.full(len(plant.network.nodes), plant.cap_degc)
     points = []
@@ -155,7 +160,7 @@ def build_points(
                     duty=duty,
                     accuracy=measured[effort],
                     latency_s=frame_latency_s(
-                        artifact.work,
+                        artifact.work_of(effort),
                         effort.plan,
                         cluster,
                         opp.frequency_hz,
@@ -171,4 +176,4 @@ def _name(cluster: str, opp: Opp, effort: Effort, duty: float) -> str:
     megahertz = round(opp.frequency_hz / 1e6)
     if duty == 0.0:
         return f"{cluster}-{megahertz}MHz/idle"
-    return f"{cluster}-{megahertz}MHz/{effort.plan.code}/{duty:.0%}"
+    return f"{cluster}-{megahertz}MHz/{effort.code}/{duty:.0%}"

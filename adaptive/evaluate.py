@@ -1,9 +1,9 @@
 """Many efforts of one network on the same images: nothing is computed twice.
 
-What a node writes depends on its own bits and on those of the layers it descends from, and on
-nothing else. Efforts in lexicographic order therefore form a tree, walked depth first: only the
-live cut is held, which is what some later node still reads. Branches of a residual network that
-do not see a change are not run again either.
+What a node writes depends on the width, on its own bits and those of the layers it descends from,
+and on nothing else. Efforts of one width in lexicographic order therefore form a tree, walked depth
+first: only the live cut is held, which is what some later node still reads. Branches of a residual
+network that do not see a change are not run again either, nor is what two heads have in common.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -15,7 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from adaptive.artifact import Artifact
-from adaptive.graph import Conv2d, Linear, Node
+from adaptive.engine.answer import right_answers
+from adaptive.graph import Conv2d, Linear, Node, layer_work
 from adaptive.precision import Bits, Effort
 from adaptive.quantise import Floats
 
@@ -38,8 +39,15 @@ class NodeEngine(Protocol):
         """Return images as 16-bit codes."""
         ...
 
-    def run_node(self, node: Node, signals: Mapping[str, Codes], bits: Mapping[str, Bits]) -> Codes:
-        """Compute what one node writes."""
+    def run_node(
+        self,
+        node: Node,
+        signals: Mapping[str, Codes],
+        bits: Mapping[str, Bits],
+        *,
+        width: float,
+    ) -> Codes:
+        """Compute what one node of a width's subnetwork writes."""
         ...
 
     def soften(self, codes: Codes, effort: Effort) -> Floats:
@@ -49,12 +57,13 @@ class NodeEngine(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One node run once: which, at which bits, on which values; what may be forgotten after it.
+    """One node run once: at which width and bits, on which values; what may be forgotten after it.
 
     Values are numbered by the step that makes them; -1 is the input.
     """
 
     node: Node
+    width: float
     bits: dict[str, Bits]
     reads: tuple[int, ...]
     answers: tuple[int, ...]
@@ -73,21 +82,19 @@ class Schedule:
         What to run, in order.
     peak_bytes
         Most bytes of activations held at once, for one image.
+    layer_forwards_one_by_one
+        Layers with weights that would be run if each effort were run on its own.
     """
 
     efforts: tuple[Effort, ...]
     steps: tuple[Step, ...]
     peak_bytes: int
+    layer_forwards_one_by_one: int
 
     @property
     def layer_forwards(self) -> int:
         """Layers with weights that are run for one image."""
         return sum(bool(step.bits) for step in self.steps)
-
-    @property
-    def layer_forwards_one_by_one(self) -> int:
-        """The same if each effort were run on its own."""
-        return sum(len(effort.plan.layers) for effort in self.efforts)
 
     def batch_size(self, memory: int = MEMORY) -> int:
         """Return how many images fit in so many bytes, at least one."""
@@ -109,7 +116,7 @@ def schedule(artifact: Artifact, efforts: Sequence[Effort]) -> Schedule:
     for effort in efforts:
         artifact.require(effort)
     order = sorted(
-        range(len(efforts)), key=lambda k: (efforts[k].width, efforts[k].head, _rank(efforts[k]))
+        range(len(efforts)), key=lambda k: (efforts[k].width, _rank(efforts[k]), efforts[k].head)
     )
     walk = _Walk(artifact)
     for position in order:
@@ -130,16 +137,14 @@ class _Walk:
         self._layers = artifact.layers
         self._cones = cones(artifact)
         self._made: dict[tuple[str, float, tuple[Bits, ...]], int] = {}
-        self._steps: list[tuple[Node, dict[str, Bits], tuple[int, ...]]] = []
+        self._steps: list[tuple[Node, float, dict[str, Bits], tuple[int, ...]]] = []
         self._answers: list[list[int]] = []
 
     def add(self, effort: Effort, position: int) -> None:
         """Add what an effort needs beyond those before it."""
         head = self._artifact.heads[effort.head]
         at: dict[str, int] = {"input": -1}
-        for node in self._artifact.graph:
-            if node.name not in self._cones[head].nodes:
-                continue
+        for node in self._artifact.subnetworks[effort.width].needed(head):
             key = (
                 node.name,
                 effort.width,
@@ -150,7 +155,8 @@ class _Walk:
                 if isinstance(node, Conv2d | Linear):
                     bits[node.name] = effort.plan.bits[self._layers.index(node.name)]
                 self._made[key] = len(self._steps)
-                self._steps.append((node, bits, tuple(at[name] for name in node.inputs)))
+                reads = tuple(at[name] for name in node.inputs)
+                self._steps.append((node, effort.width, bits, reads))
                 self._answers.append([])
             at[node.name] = self._made[key]
         self._answers[at[head]].append(position)
@@ -158,7 +164,7 @@ class _Walk:
     def finish(self, efforts: tuple[Effort, ...]) -> Schedule:
         """Find out what may be forgotten when, and how much is held."""
         last_read = list(range(len(self._steps)))
-        for number, (_, _, reads) in enumerate(self._steps):
+        for number, (_, _, _, reads) in enumerate(self._steps):
             for read in reads:
                 if read >= 0:
                     last_read[read] = number
@@ -166,21 +172,26 @@ class _Walk:
         for value, number in enumerate(last_read):
             forgets[number].append(value)
         steps = tuple(
-            Step(node, bits, reads, tuple(self._answers[number]), tuple(forgets[number]))
-            for number, (node, bits, reads) in enumerate(self._steps)
+            Step(node, width, bits, reads, tuple(self._answers[number]), tuple(forgets[number]))
+            for number, (node, width, bits, reads) in enumerate(self._steps)
         )
-        return Schedule(efforts, steps, self._peak_bytes(steps))
+        layers = {
+            head: len(self._cones[node].layers) for head, node in self._artifact.heads.items()
+        }
+        alone = sum(layers[effort.head] for effort in efforts)
+        return Schedule(efforts, steps, self._peak_bytes(steps), alone)
 
     def _peak_bytes(self, steps: tuple[Step, ...]) -> int:
         """Return the most bytes held at once for one image, the input included."""
-        sizes = {
-            name: CODE_BYTES * prod(signal.shape) for name, signal in self._artifact.signals.items()
-        }
-        held = peak = sizes["input"]
-        for step in steps:
-            held += sizes[step.node.name]
+        networks = self._artifact.subnetworks
+        sizes = [
+            CODE_BYTES * prod(networks[step.width].signals[step.node.name].shape) for step in steps
+        ]
+        held = peak = CODE_BYTES * prod(self._artifact.source.shape)
+        for size, step in zip(sizes, steps, strict=True):
+            held += size
             peak = max(peak, held)
-            held -= sum(sizes[steps[value].node.name] for value in step.forgets)
+            held -= sum(sizes[value] for value in step.forgets)
         return peak
 
 
@@ -213,7 +224,7 @@ def run_schedule(engine: NodeEngine, images: Pixels, plan: Schedule) -> Iterator
         read = {
             name: values[value] for name, value in zip(step.node.inputs, step.reads, strict=True)
         }
-        values[number] = engine.run_node(step.node, read, step.bits)
+        values[number] = engine.run_node(step.node, read, step.bits, width=step.width)
         for position in step.answers:
             yield position, values[number]
         for value in step.forgets:
@@ -222,9 +233,13 @@ def run_schedule(engine: NodeEngine, images: Pixels, plan: Schedule) -> Iterator
 
 def arithmetic_saved(artifact: Artifact, plan: Schedule) -> float:
     """Return multiply-accumulates of the efforts one by one, over those of the schedule."""
-    macs = {work.name: work.macs for work in artifact.work}
-    together = sum(macs[name] for step in plan.steps for name in step.bits)
-    return len(plan.efforts) * sum(macs.values()) / together
+    macs = {
+        width: {node.name: layer_work(node, network.signals).macs for node in network.switchable}
+        for width, network in artifact.subnetworks.items()
+    }
+    together = sum(macs[step.width][name] for step in plan.steps for name in step.bits)
+    alone = sum(work.macs for effort in plan.efforts for work in artifact.work_of(effort))
+    return alone / together
 
 
 def correctness(
@@ -254,16 +269,17 @@ def correctness(
     Returns
     -------
     array of bool
-        Shape (efforts, levels, N), levels as in the artifact's label tree.
+        Shape (efforts, levels, N), levels as in the artifact's label tree; nothing is right at a
+        level that the effort's head does not tell.
     """
-    tree = engine.artifact.labels
-    right = np.zeros((len(plan.efforts), len(tree.levels), len(labels)), dtype=np.bool_)
+    artifact = engine.artifact
+    right = np.zeros((len(plan.efforts), len(artifact.labels.levels), len(labels)), dtype=np.bool_)
     size = plan.batch_size(memory)
     for start in range(0, len(labels), size):
         part = slice(start, start + size)
         for position, codes in run_schedule(engine, images[part], plan):
-            shares = engine.soften(codes, plan.efforts[position])
-            for k, level in enumerate(tree.levels):
-                right[position, k, part] = tree.correct(shares, labels[part], level=level)
+            effort = plan.efforts[position]
+            shares = engine.soften(codes, effort)
+            right[position, :, part] = right_answers(artifact, effort.head, shares, labels[part])
         progress(min(1.0, (start + size) / len(labels)))
     return right

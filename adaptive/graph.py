@@ -6,7 +6,7 @@ matched; the existing ones stay as they are.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from math import prod
 from typing import Annotated
 
@@ -49,11 +49,11 @@ class _Operation(
     inputs: tuple[Name, ...]
 
 
-def _canonical(node: msgspec.Struct, *fields: str) -> None:
+def _canonical(node: msgspec.Struct, *names: str) -> None:
     """Make an even padding the default itself: the encoder leaves out that, not its equal."""
-    for field in fields:
-        if getattr(node, field) == EVEN:
-            msgspec.structs.force_setattr(node, field, EVEN)
+    for name in names:
+        if getattr(node, name) == EVEN:
+            msgspec.structs.force_setattr(node, name, EVEN)
 
 
 class Conv2d(
@@ -171,9 +171,9 @@ class LayerWork:
     outputs: int
 
     def __post_init__(self) -> None:
-        for field in ("macs", "weights", "inputs", "outputs"):
-            if getattr(self, field) < 1:
-                raise ValueError(f"{field} of layer {self.name} is below 1")
+        for count in ("macs", "weights", "inputs", "outputs"):
+            if getattr(self, count) < 1:
+                raise ValueError(f"{count} of layer {self.name} is below 1")
 
 
 def weight_shape(node: Switchable, source: Signal) -> tuple[int, ...]:
@@ -201,11 +201,13 @@ class LayerTensors:
     """The numbers of one switchable layer: one weight set, and constants for each precision.
 
     `weight` is int16 with output channels first, `weight_scale` float64 of shape (channels,).
+    `narrow` holds the constants of each narrower width, for as many channels as run at it.
     """
 
     weight: NDArray[np.int16]
     weight_scale: NDArray[np.float64]
     requantisers: Mapping[Bits, Requantiser]
+    narrow: Mapping[float, Mapping[Bits, Requantiser]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if self.weight.dtype != np.int16 or self.weight_scale.shape != self.weight.shape[:1]:
@@ -222,3 +224,13 @@ class LayerTensors:
                 raise ValueError(
                     f"bias has shape {requantiser.bias.shape}, expected {self.weight.shape[:1]}"
                 )
+
+    def at(self, width: float, shape: tuple[int, ...]) -> "LayerTensors":
+        """Return the numbers of a narrower width: views of the first weights, of a shape.
+
+        Raises ValueError where there are no constants for it, or of another shape.
+        """
+        if width not in self.narrow:
+            raise ValueError(f"has constants for {tuple(self.narrow)}, expected some for {width:g}")
+        first = tuple(slice(size) for size in shape)
+        return LayerTensors(self.weight[first], self.weight_scale[: shape[0]], self.narrow[width])

@@ -104,6 +104,15 @@ class LabelTree:
             for leaf, path in zip(self.leaves, self.paths, strict=True)
         )
 
+    def coarsened(self, level: str) -> "LabelTree":
+        """Return the tree whose leaves are the nodes of a level; the levels below it are gone."""
+        standing = self._standing(level)
+        at = self.levels.index(level)
+        paths = dict(zip(standing, self.paths, strict=True))
+        above = len(self.levels) - 1 - at
+        nodes = self.nodes(level)
+        return LabelTree(nodes, self.levels[at:], tuple(paths[node][:above] for node in nodes))
+
     def marginalise(self, probabilities: Floats, level: str) -> Floats:
         """Sum leaf probabilities into the nodes of a level: (N, leaves) -> (N, nodes)."""
         if probabilities.ndim != 2 or probabilities.shape[1] != len(self.leaves):

@@ -82,6 +82,15 @@ class Effort:
         if not self.head:
             raise ValueError("head is empty, expected the name of a head")
 
+    @property
+    def code(self) -> str:
+        """Compact name: the plan's, with width and head where they are not the dearest.
+
+        `all-8`, `all-8 w0.5`, `16.8.8 w0.25 early`.
+        """
+        width = "" if self.width == 1.0 else f" w{self.width:g}"
+        return f"{self.plan.code}{width}{'' if self.head == 'leaf' else f' {self.head}'}"
+
 
 def all_plans(layers: Sequence[str], bits: Sequence[int] = SWITCHABLE) -> Iterator[PrecisionPlan]:
     """Yield every plan in lexicographic order, so that neighbours share long prefixes."""

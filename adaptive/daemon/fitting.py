@@ -54,6 +54,8 @@ def _misfit(point: OperatingPoint, artifact: Artifact, plant: Plant, checksum: s
         return f"was made for another artifact ({checksum[:12]}, not {artifact.checksum[:12]})"
     if plan.layers != artifact.layers or not set(plan.bits) <= set(artifact.bits):
         return f"its plan does not fit artifact {artifact.name}"
+    if point.effort.width not in artifact.widths:
+        return f"artifact {artifact.name} has no width {point.effort.width:g}"
     if point.effort.head not in artifact.heads:
         return f"artifact {artifact.name} has no head {point.effort.head!r}"
     if point.cores not in [cluster.name for cluster in plant.clusters]:

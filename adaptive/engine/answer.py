@@ -9,6 +9,8 @@ from adaptive.precision import Effort
 Codes = NDArray[np.int32]
 Floats = NDArray[np.float64]
 Pixels = NDArray[np.uint8]
+Integers = NDArray[np.int64]
+Booleans = NDArray[np.bool_]
 
 
 def check_images(artifact: Artifact, images: Pixels) -> None:
@@ -35,6 +37,34 @@ def soften(artifact: Artifact, codes: Codes, effort: Effort) -> Floats:
     measured = artifact.measurement(effort)
     temperature = 1.0 if measured is None else measured.temperature
     return softmax(logits(artifact, codes, effort) / temperature)
+
+
+def right_answers(
+    artifact: Artifact, head: str, probabilities: Floats, labels: Integers
+) -> Booleans:
+    """Tell which images a head answers rightly at each level of the artifact's labels.
+
+    Parameters
+    ----------
+    artifact, head
+        Network and head.
+    probabilities
+        Of the head's own labels, shape (N, nodes).
+    labels
+        Leaf index of each image, shape (N,).
+
+    Returns
+    -------
+    array of bool
+        Shape (levels, N); nothing is right at a level that the head does not tell.
+    """
+    own = artifact.labels_of(head)
+    truth = artifact.labels.ancestors(own.levels[0])[labels]
+    right = np.zeros((len(artifact.labels.levels), len(labels)), dtype=np.bool_)
+    for level in own.levels:
+        at = artifact.labels.levels.index(level)
+        right[at] = own.correct(probabilities, truth, level=level)
+    return right
 
 
 def softmax(values: Floats) -> Floats:

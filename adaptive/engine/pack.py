@@ -58,6 +58,13 @@ PLAIN_SHIFT = 40
 ARITHMETICS = (Arithmetic.AFFINE,)
 """Arithmetics the native engine knows."""
 
+
+def is_packable(artifact: Artifact) -> bool:
+    """Return whether the native engine knows the network's arithmetic, and all its efforts."""
+    alone = artifact.widths == (1.0,) and tuple(artifact.heads) == ("leaf",)
+    return artifact.arithmetic in ARITHMETICS and alone
+
+
 Record = NDArray[np.void]
 
 
@@ -73,6 +80,12 @@ def pack(artifact: Artifact) -> bytes:
         raise ArtifactError(
             f"artifact {artifact.name}: arithmetic is {artifact.arithmetic.value!r}, "
             "expected 'affine': the native engine has no other; choose --engine numpy"
+        )
+    if not is_packable(artifact):
+        raise ArtifactError(
+            f"artifact {artifact.name}: widths is {artifact.widths} and heads is "
+            f"{tuple(artifact.heads)}, expected one of each: the native engine has no other; "
+            "choose --engine numpy"
         )
     return _Packer(artifact).file()
 

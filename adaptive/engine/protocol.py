@@ -8,7 +8,7 @@ from adaptive.artifact import Artifact
 from adaptive.engine.answer import Codes, Floats, Pixels
 from adaptive.engine.library import is_built
 from adaptive.engine.native import NativeEngine
-from adaptive.engine.pack import ARITHMETICS
+from adaptive.engine.pack import is_packable
 from adaptive.engine.reference import ReferenceEngine
 from adaptive.errors import EngineError
 from adaptive.precision import Effort
@@ -39,8 +39,8 @@ class Engine(Protocol):
 
 
 def default_engine(artifact: Artifact) -> EngineName:
-    """Return "native" where it was built and knows the network's arithmetic, else "numpy"."""
-    return "native" if is_built() and artifact.arithmetic in ARITHMETICS else "numpy"
+    """Return "native" where it was built and knows all of the network, else "numpy"."""
+    return "native" if is_built() and is_packable(artifact) else "numpy"
 
 
 def add_engine_option(parser: argparse.ArgumentParser) -> None:

@@ -88,7 +88,8 @@ class ReferenceEngine:
     def _prepare(self, node: Switchable) -> None:
         """Cut the weights of each precision and bound their sums."""
         tensors = self.artifact.tensors[node.name]
-        bias = max(int(np.abs(r.bias).max()) for r in tensors.requantisers.values())
+        at_widths = (tensors.requantisers, *tensors.narrow.values())
+        bias = max(int(np.abs(r.bias).max()) for at in at_widths for r in at.values())
         bound = largest_sum(int(np.prod(tensors.weight.shape[1:]))) + bias
         if bound >= EXACT_BELOW:
             raise ValueError(f"a sum of the layer could reach {bound}, expected below 2^53")
@@ -119,32 +120,47 @@ class ReferenceEngine:
         """Run several efforts on the same images, yielding `(effort, codes)` in their order.
 
         Layers before the first one whose bits differ from the previous effort are not run again,
-        so efforts in lexicographic order cost the least. All activations are held meanwhile.
+        so efforts in lexicographic order cost the least; a head runs the layers it needs. All
+        activations are held meanwhile.
         """
         signals = {"input": self.input_codes(images)}
-        previous: dict[str, Bits] = {}
+        previous: Effort | None = None
         for effort in efforts:
-            previous = self._update(signals, previous, effort)
+            self._update(signals, previous, effort)
+            previous = effort
             yield effort, signals[self.artifact.heads[effort.head]]
 
     def trace(self, images: Pixels, effort: Effort) -> dict[str, Codes]:
-        """Return the codes behind every name of the graph; raises as `run` does."""
+        """Return the codes behind every name of the graph, whatever the head needs.
+
+        Raises as `run` does.
+        """
+        self.artifact.require(effort)
         signals = {"input": self.input_codes(images)}
-        self._update(signals, {}, effort)
+        self._run(self.artifact.subnetworks[effort.width].graph, signals, effort)
         return signals
 
-    def _update(
-        self, signals: dict[str, Codes], previous: dict[str, Bits], effort: Effort
-    ) -> dict[str, Bits]:
-        """Run the nodes whose codes differ from those of the previous bits; return the bits."""
+    def _update(self, signals: dict[str, Codes], previous: Effort | None, effort: Effort) -> None:
+        """Forget codes that differ from those of the previous effort; run what the head needs."""
         self.artifact.require(effort)
-        bits = dict(zip(effort.plan.layers, effort.plan.bits, strict=True))
-        stale = {name for name in bits if bits[name] != previous.get(name)}
-        for node in self.artifact.graph:
-            if node.name in stale or node.name not in signals or stale & set(node.inputs):
+        network = self.artifact.subnetworks[effort.width]
+        if previous is not None and previous.width == effort.width:
+            layers = zip(effort.plan.layers, effort.plan.bits, previous.plan.bits, strict=True)
+            stale = {name for name, now, before in layers if now != before}
+        else:
+            stale = {node.name for node in network.graph}
+        for node in network.graph:
+            if node.name in stale or stale & set(node.inputs):
                 stale.add(node.name)
-                signals[node.name] = self.run_node(node, signals, bits)
-        return bits
+                signals.pop(node.name, None)
+        self._run(network.needed(self.artifact.heads[effort.head]), signals, effort)
+
+    def _run(self, nodes: Sequence[Node], signals: dict[str, Codes], effort: Effort) -> None:
+        """Run the nodes whose codes are not there."""
+        bits = dict(zip(effort.plan.layers, effort.plan.bits, strict=True))
+        for node in nodes:
+            if node.name not in signals:
+                signals[node.name] = self.run_node(node, signals, bits, width=effort.width)
 
     def probabilities(self, images: Pixels, effort: Effort) -> Floats:
         """Return the probability of each leaf, shape (N, classes); raises as `run` does."""
@@ -163,12 +179,22 @@ class ReferenceEngine:
         check_images(self.artifact, images)
         return (images.astype(np.int32) - 128) << 8
 
-    def run_node(self, node: Node, signals: Mapping[str, Codes], bits: Mapping[str, Bits]) -> Codes:
-        """Compute what one node writes from the codes it reads and, if it has weights, its bits."""
+    def run_node(
+        self,
+        node: Node,
+        signals: Mapping[str, Codes],
+        bits: Mapping[str, Bits],
+        *,
+        width: float = 1.0,
+    ) -> Codes:
+        """Compute what one node writes from the codes it reads and, if it has weights, its bits.
+
+        The node is that of the width's subnetwork.
+        """
         codes = signals[node.inputs[0]]
         match node:
             case Conv2d() | Linear():
-                return self._run_layer(node, codes, bits[node.name])
+                return self._run_layer(node, codes, bits[node.name], width)
             case MaxPool2d():
                 padded = pad(codes, node, np.full(codes.shape[3], CODE_MIN, np.int32))
                 view = windows(padded, node.kernel, node.stride)
@@ -191,17 +217,19 @@ class ReferenceEngine:
         view = windows(values, node.kernel, node.stride)
         return self._averages[node.name].apply(view.sum(axis=(4, 5)))
 
-    def _run_layer(self, node: Switchable, codes: Codes, bits: Bits) -> Codes:
-        """Compute a convolution or a linear layer at its bits."""
+    def _run_layer(self, node: Switchable, codes: Codes, bits: Bits, width: float) -> Codes:
+        """Compute a convolution or a linear layer at its bits, on the first weights of a width."""
         zero = self.artifact.signals[node.inputs[0]].zero >> (16 - bits)
         arithmetic = self.artifact.arithmetic
         values = (arithmetic.narrow_codes(codes, bits) - zero).astype(np.float64)
-        weights = self._weights[node.name, bits]
+        tensors = self.artifact.subnetworks[width].tensors[node.name]
+        first = tuple(slice(size) for size in tensors.weight.shape)
+        weights = self._weights[node.name, bits][first]
         if isinstance(node, Linear):
             total = values @ weights.T
         else:
             total = convolve(values, weights, node, fill=_fill(node, bits, arithmetic, zero))
-        return self.artifact.tensors[node.name].requantisers[bits].apply(total)
+        return tensors.requantisers[bits].apply(total)
 
 
 def _fill(node: Conv2d, bits: Bits, arithmetic: Arithmetic, zero: int) -> Floats | None:

@@ -16,6 +16,7 @@ from adaptive.artifact import Artifact, LayerWork
 from adaptive.cost import layer_cycles
 from adaptive.errors import ConfigError
 from adaptive.evaluate import cones
+from adaptive.graph import layer_work
 from adaptive.plant import Cluster, Plant
 from adaptive.precision import Bits, Effort
 from adaptive.strict_yaml import load_yaml, parse_yaml
@@ -44,20 +45,20 @@ class LayerCost(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class CostTable:
-    """Costs of every layer of one network at every precision.
+    """Costs of every layer of one network at every width and precision.
 
     Attributes
     ----------
     name
         What the costs hold for.
     layers
-        By layer and precision.
+        By width, layer and precision.
     reached
         Layers that run for each head; the others cost nothing.
     """
 
     name: str
-    layers: Mapping[str, Mapping[Bits, LayerCost]]
+    layers: Mapping[float, Mapping[str, Mapping[Bits, LayerCost]]]
     reached: Mapping[str, frozenset[str]]
 
     def of(self, effort: Effort, objective: Objective) -> float:
@@ -70,18 +71,18 @@ class CostTable:
         """
         plan, reached = effort.plan, self.reached[effort.head]
         return sum(
-            self._layer(layer, bits, objective)
+            self._layer(effort.width, layer, bits, objective)
             for layer, bits in zip(plan.layers, plan.bits, strict=True)
             if layer in reached
         )
 
-    def _layer(self, layer: str, bits: Bits, objective: Objective) -> float:
-        cost = self.layers.get(layer, {}).get(bits)
+    def _layer(self, width: float, layer: str, bits: Bits, objective: Objective) -> float:
+        cost = self.layers.get(width, {}).get(layer, {}).get(bits)
         value = None if cost is None else getattr(cost, objective.value)
         if value is None:
             raise ConfigError(
-                f"cost table {self.name}: layers.{layer}.{int(bits)}.{objective.value} is missing, "
-                "expected a number not below 0"
+                f"cost table {self.name}: layers.{layer}.{int(bits)}.{objective.value} is missing"
+                f"{'' if width == 1.0 else f' at width {width:g}'}, expected a number not below 0"
             )
         return float(value)
 
@@ -196,7 +197,7 @@ def _listed(artifact: Artifact, document: Listed, *, where: str) -> CostTable:
                     f"{where}: layers.{layer}.{int(bits)} is missing, expected its cost"
                 )
         layers[layer] = {bits: found[str(int(bits))] for bits in artifact.bits}
-    return CostTable(document.name, layers, _reached(artifact))
+    return CostTable(document.name, {1.0: layers}, _reached(artifact))
 
 
 def board_costs(artifact: Artifact, plant: Plant, cluster: Cluster, opp: Opp) -> CostTable:
@@ -247,7 +248,13 @@ def _table(
 ) -> CostTable:
     """Cost every layer at every precision."""
     layers = {
-        work.name: {bits: cost(work, bits) for bits in artifact.bits} for work in artifact.work
+        width: {
+            node.name: {
+                bits: cost(layer_work(node, network.signals), bits) for bits in artifact.bits
+            }
+            for node in network.switchable
+        }
+        for width, network in artifact.subnetworks.items()
     }
     return CostTable(name, layers, _reached(artifact))
 

@@ -7,10 +7,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from adaptive.arithmetic import Arithmetic
 from adaptive.artifact import Artifact
+from adaptive.engine.answer import right_answers
 from adaptive.engine.library import is_built
 from adaptive.engine.native import NativeEngine
+from adaptive.engine.pack import is_packable
 from adaptive.engine.reference import ReferenceEngine
 from adaptive.evaluate import Schedule, arithmetic_saved, correctness, schedule
 from adaptive.precision import Effort
@@ -80,7 +81,7 @@ def measure_piece(bench: Bench, piece: Piece) -> Booleans:
 
 def _native_pays(artifact: Artifact, plan: Schedule) -> bool:
     """Tell whether the native engine is there and outruns what the prefix tree saves."""
-    known = artifact.arithmetic is Arithmetic.AFFINE and is_built()
+    known = is_packable(artifact) and is_built()
     return known and arithmetic_saved(artifact, plan) < NATIVE_SPEED
 
 
@@ -88,10 +89,12 @@ def _one_by_one(
     artifact: Artifact, images: NDArray[np.uint8], labels: NDArray[np.int64], plan: Schedule
 ) -> Booleans:
     """Measure effort by effort on the native engine."""
-    engine, tree = NativeEngine(artifact), artifact.labels
-    shares = (engine.probabilities(images, effort) for effort in plan.efforts)
+    engine = NativeEngine(artifact)
     return np.array(
-        [[tree.correct(one, labels, level=level) for level in tree.levels] for one in shares]
+        [
+            right_answers(artifact, effort.head, engine.probabilities(images, effort), labels)
+            for effort in plan.efforts
+        ]
     )
 
 

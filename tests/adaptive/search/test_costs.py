@@ -17,7 +17,7 @@ WIDE = Effort(PrecisionPlan.uniform(DIGITS.layers, Bits.INT16))
 def test_the_accelerator_charges_multiplies_and_bytes() -> None:
     table = load_costs("accelerator", DIGITS)
     work = DIGITS.work[3]  # conv2: 147456 MAC; 9216 weights, 512 inputs, 512 outputs
-    cost = table.layers[work.name][Bits.INT8]
+    cost = table.layers[1.0][work.name][Bits.INT8]
     assert cost.cycles == max(147456 / 128, 10240 / 64)
     assert cost.energy_j == pytest.approx(147456 * 0.23e-12 + 10240 * 12.5e-12)
     assert cost.latency_s == pytest.approx(cost.cycles / 4e8)
