@@ -74,7 +74,14 @@ class Service:
         return len(self._queue)
 
     def serve(
-        self, point: OperatingPoint, *, demand_hz: float, start_s: float, span_s: float, on: bool
+        self,
+        point: OperatingPoint,
+        *,
+        demand_hz: float,
+        start_s: float,
+        span_s: float,
+        on: bool,
+        lost_s: float = 0.0,
     ) -> Answered:
         """Answer what one point can in a span.
 
@@ -88,6 +95,8 @@ class Service:
             When it begins, and how long it is [s].
         on
             Whether the board answers at all.
+        lost_s
+            Time of the span in which nothing is answered, though power is drawn as in work [s].
         """
         middle_s, end_s = start_s + span_s / 2, start_s + span_s
         before = int(self._due)
@@ -97,17 +106,17 @@ class Service:
         works = point.duty > 0.0 and on
         # What this point is too slow for would be answered late: no use starting on it.
         dropped = self._queue.expire(start_s + point.latency_s) if works else 0
-        self._credit += point.frames_hz * span_s if works else 0.0
+        self._credit += point.frames_hz * (span_s - lost_s) if works else 0.0
         taken = self._queue.take(int(self._credit))
         count = sum(batch[2] for batch in taken)
         self._credit = min(self._credit - count, 1.0)  # idle capacity cannot be saved up
         dropped += self._queue.expire(end_s)
         # Frames are counted whole; work on the last of them may reach into the next span.
         self._owed_s += count * point.latency_s
-        work_s = min(self._owed_s, point.duty * span_s)
+        work_s = min(self._owed_s, point.duty * (span_s - lost_s))
         self._owed_s -= work_s
         served = tuple(
             Served(point, first, n, delay_s=end_s - arrival_s + point.latency_s)
             for arrival_s, first, n in taken
         )
-        return Answered(arrived, dropped, served, busy=work_s / span_s)
+        return Answered(arrived, dropped, served, busy=(work_s + lost_s) / span_s)

@@ -92,6 +92,8 @@ class SimulatedPlatform:
         What the zones get wrong.
     actuator_delay_s
         How long after `apply` a point takes effect; the first one does at once [s].
+    switch_s
+        How long nothing is answered after a point has taken effect [s].
 
     Notes
     -----
@@ -113,9 +115,11 @@ class SimulatedPlatform:
         cooling: Callable[[float], float] | None = None,
         sensing: SensorErrors = EXACT,
         actuator_delay_s: float = 0.0,
+        switch_s: float = 0.0,
     ) -> None:
-        if not actuator_delay_s >= 0.0:
-            raise ValueError(f"actuator_delay_s is {actuator_delay_s}, expected 0 or more")
+        for name, value in (("actuator_delay_s", actuator_delay_s), ("switch_s", switch_s)):
+            if not value >= 0.0:
+                raise ValueError(f"{name} is {value}, expected 0 or more")
         self._plant = plant
         self._around = Surroundings(
             plant.network, ambient_degc, step_s=step_s, heat_w=heat_w, cooling=cooling
@@ -130,6 +134,8 @@ class SimulatedPlatform:
         self._temps = start
         self._sensors = Sensors(plant, sensing, start, step_s=step_s)
         self._delay_s = actuator_delay_s
+        self._switch_s = switch_s
+        self._lost_s = 0.0  # still to be lost to the last switch
         self._commands: deque[tuple[float, OperatingPoint]] = deque()  # (when in effect, point)
         self._service = Service(deadline_s)
         self._time_s = 0.0
@@ -179,6 +185,7 @@ class SimulatedPlatform:
             self._commands.append((self._time_s + self._delay_s, point))
 
     def _enter(self, point: OperatingPoint) -> None:
+        self._lost_s = 0.0 if self._point is None else self._switch_s
         self._point = point
         if id(point) not in self._powers:  # the point is kept, so its id stays its own
             self._powers[id(point)] = (point, PointPower.of([point], self._plant))
@@ -227,12 +234,15 @@ class SimulatedPlatform:
 
     def _advance(self, point: OperatingPoint, span_s: float, steps: int) -> _Piece:
         """Answer what one point can in a span, and integrate."""
+        lost_s = min(self._lost_s, span_s)
+        self._lost_s -= lost_s
         answered = self._service.serve(
             point,
             demand_hz=self._demand_hz(self._time_s + span_s / 2),
             start_s=self._time_s,
             span_s=span_s,
             on=not self.shut_down,
+            lost_s=lost_s,
         )
         hottest, energy_j, over = self._heat(point, answered.busy, steps)
         self._time_s += span_s

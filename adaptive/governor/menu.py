@@ -29,8 +29,8 @@ class Menu:
     ----------
     points
         The coolest of all, which answers nothing if it idles, then those that no other one beats.
-    latency_s, duty
-        Times to answer a frame [s] and duties [0..1], shape (N,).
+    latency_s, duty, worth_hz
+        Times to answer a frame [s], duties [0..1] and worth a second of work [1/s], shape (N,).
     power
         What they draw.
     idle_w, work_w
@@ -47,6 +47,7 @@ class Menu:
     points: tuple[OperatingPoint, ...]
     latency_s: Vector
     duty: Vector
+    worth_hz: Vector
     power: PointPower
     idle_w: Vector
     work_w: Vector
@@ -107,6 +108,7 @@ class Menu:
             points=tuple(chosen[index] for index in used),
             latency_s=latency_s[used],
             duty=duty[used],
+            worth_hz=worth_hz[used],
             power=PointPower.of([chosen[index] for index in used], plant),
             idle_w=idle_w[used],
             work_w=work_w[used],

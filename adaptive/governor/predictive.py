@@ -39,6 +39,8 @@ from adaptive.platform import Observation
 from thermal.modes import decompose
 from thermal.network import Vector
 
+_MOST_LOST = 0.02  # share of service that changes of the point may cost
+
 
 @dataclass(frozen=True, slots=True)
 class Caution:
@@ -58,6 +60,9 @@ class Caution:
         Longest time from a decision to its effect [s].
     dwell_s
         A point is kept at least this long where time is shared [s].
+    switch_s
+        Service lost to a change of the point [s]. Points are kept so long, and changed to hotter
+        ones for so much, that a fiftieth of all service is lost at most.
     alarm_k
         A zone that reads so far above the cap means the coolest point, whatever is estimated [K].
     """
@@ -69,6 +74,7 @@ class Caution:
     deviations: float = 2.0
     delay_s: float = 0.1
     dwell_s: float = 0.0
+    switch_s: float = 0.0
     alarm_k: float = 3.0
 
     def __post_init__(self) -> None:
@@ -76,7 +82,7 @@ class Caution:
             value = getattr(self, name)
             if not (math.isfinite(value) and value > 0.0):
                 raise ValueError(f"{name} is {value}, expected a positive number")
-        for name in ("margin_k", "deviations", "delay_s", "dwell_s", "alarm_k"):
+        for name in ("margin_k", "deviations", "delay_s", "dwell_s", "switch_s", "alarm_k"):
             value = getattr(self, name)
             if not (math.isfinite(value) and value >= 0.0):
                 raise ValueError(f"{name} is {value}, expected 0 or more")
@@ -132,6 +138,7 @@ class Predictive:
         if not (math.isfinite(period_s) and period_s > 0.0):
             raise ValueError(f"period_s is {period_s}, expected a positive number")
         self._caution = caution or Caution()
+        self._stay_s = max(self._caution.dwell_s, self._caution.switch_s / _MOST_LOST)
         self._clear_s = max(0.5 * objective.answer_s, period_s)
         self._battery = BatteryMeter(objective.battery)
         self._cap_degc = cap_degc
@@ -168,8 +175,8 @@ class Predictive:
         """Return the point to run; the coolest one without a temperature to believe."""
         self._forecast.update(observation.time_s, observation.demand_hz)
         self._battery.update(observation.time_s, self._power_w(observation))
-        known = self._follow(observation)
-        index = self._choose(observation) if known and not self._alarming(observation) else 0
+        known = self._follow(observation) and not self._alarming(observation)
+        index = self._worthwhile(self._choose(observation), observation) if known else 0
         if index != self._ran:
             self._since_s = observation.time_s
         self._ran = index
@@ -229,6 +236,18 @@ class Predictive:
         share = float((room / step).min()) if passes.any() else 1.0
         return self._shared(cool, int(now[last + 1]), share, observation.time_s)
 
+    def _worthwhile(self, index: int, observation: Observation) -> int:
+        """Return the point that ran, if a change to a hotter one brings less than it costs."""
+        menu, ran = self._menu, self._ran
+        if self._caution.switch_s == 0.0 or index == ran:
+            return index
+        pair = np.array([ran, index])
+        busy = menu.busy(pair, menu.level(self._demand_hz(observation))[:1])
+        power_w = menu.idle_w[pair] + busy * menu.work_w[pair]
+        worth_hz = busy * menu.worth_hz[pair]
+        hotter = power_w[1] >= power_w[0]
+        return ran if hotter and worth_hz[0] >= (1.0 - _MOST_LOST) * worth_hz[1] else index
+
     def _demand_hz(self, observation: Observation) -> Vector:
         """Return the frame rate to provide for in each stretch, the backlog in the first [Hz]."""
         demand = self._forecast.over()
@@ -279,7 +298,7 @@ class Predictive:
 
     def _shared(self, cool: int, hot: int, share: float, time_s: float) -> int:
         """Share time between two points so that the hotter one gets its share of periods."""
-        if self._ran in (cool, hot) and time_s - self._since_s < self._caution.dwell_s - 1e-9:
+        if self._ran in (cool, hot) and time_s - self._since_s < self._stay_s - 1e-9:
             chosen = self._ran
         else:
             chosen = hot if self._owed + share >= 0.5 else cool

@@ -44,3 +44,15 @@ def test_a_board_that_is_off_answers_nothing() -> None:
         make_point(OPPS.fastest), demand_hz=100.0, start_s=0.0, span_s=0.1, on=False
     )
     assert (got.arrived, got.served, got.busy) == (10, (), 0.0)
+
+
+def test_time_lost_answers_nothing_and_draws_power() -> None:
+    whole, half = (
+        Service(0.5).serve(
+            make_point(OPPS.fastest), demand_hz=1e4, start_s=0.0, span_s=1.0, on=True, lost_s=lost_s
+        )
+        for lost_s in (0.0, 0.5)
+    )
+    counts = [sum(batch.count for batch in got.served) for got in (whole, half)]
+    assert counts[1] == counts[0] // 2
+    assert half.busy == whole.busy == 1.0

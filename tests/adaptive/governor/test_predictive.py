@@ -1,6 +1,7 @@
 import math
 from collections.abc import Callable
 from dataclasses import replace
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -238,6 +239,29 @@ def test_time_is_shared_in_stays_no_shorter_than_the_dwell_time() -> None:
     free = closed_loop(governor(cap=60.0), demand_hz=lambda _t: 1000.0, length_s=90.0)
     assert loop.switches(from_s=60.0) < 0.7 * free.switches(from_s=60.0)
     assert loop.peak_degc() <= 60.0
+
+
+def test_where_changes_cost_service_it_changes_less_and_answers_more() -> None:
+    found = []
+    for switch_s in (0.0, 0.02):
+        platform = SimulatedPlatform(
+            two_node_plant(),
+            ambient_degc=45.0,
+            cap_degc=75.0,
+            demand_hz=lambda _t: 1000.0,
+            switch_s=0.02,
+        )
+        policy = governor(ambient=45.0, cap=75.0, caution=Caution(switch_s=switch_s))
+        points = []
+        for period in range(900):
+            points.append(policy.decide(platform.observe()))
+            platform.apply(points[-1])
+            platform.wait_until(0.1 * (period + 1))
+        assert max(period.hottest_degc for period in platform.truth) <= 75.0
+        found.append((sum(a is not b for a, b in pairwise(points)), worth_of(platform)))
+    (careless, less), (careful, more) = found
+    assert careful < 0.5 * careless
+    assert more > less
 
 
 def test_kernel_limits_are_kept() -> None:
