@@ -147,6 +147,12 @@ class Requantiser:
                 f"zero is {self.zero}, expected a code divisible by {2 ** (16 - self.bits)}"
             )
 
+    @property
+    def ratio(self) -> Floats:
+        """What accumulators are multiplied by, shape (C,)."""
+        exponent = -self.pre_shift.astype(np.int64) - self.shift
+        return np.asarray(np.ldexp(self.multiplier.astype(np.float64), exponent))
+
     @classmethod
     def from_real(
         cls, ratio: ArrayLike, bias: ArrayLike, *, bits: Bits, zero: int, relu: bool

@@ -38,6 +38,9 @@ CENTRED = Normalisation((0.5, 0.5, 0.5), (0.5, 0.5, 0.5))
 AUXILIARY = ("aux1.", "aux2.")
 CHUNK = 64
 
+PLAIN = tuple(kind for kind in get_args(Kind) if not kind.endswith("_early"))
+"""Networks that someone may have trained elsewhere."""
+
 
 @dataclass(frozen=True, slots=True)
 class Import:
@@ -127,7 +130,7 @@ def import_network(
 def arguments_of(arguments: list[str]) -> argparse.Namespace:
     """Read the command line."""
     parser = argparse.ArgumentParser(description="Bring in a trained network without training it.")
-    parser.add_argument("--network", required=True, choices=get_args(Kind), help="of the zoo")
+    parser.add_argument("--network", required=True, choices=PLAIN, help="of the zoo")
     parser.add_argument("--width", type=float, default=1.0, help="factor on channels (1)")
     parser.add_argument("--weights", type=Path, required=True, help="state_dict, .pt or .pth")
     parser.add_argument("--dataset", choices=dataset_names(), default="imagenet", help="(imagenet)")

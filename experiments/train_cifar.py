@@ -13,7 +13,8 @@ import argparse
 import csv
 import platform
 import sys
-from dataclasses import asdict, dataclass
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
 from itertools import chain
 from pathlib import Path
 
@@ -33,6 +34,7 @@ from models.convert import convert
 from models.data import LabelledImages
 from models.datasets.catalogue import dataset
 from models.export import export_network, measure, with_measurements
+from models.heads import LEAF
 from models.image_training import (
     FloatRecipe,
     JointRecipe,
@@ -40,6 +42,8 @@ from models.image_training import (
     train_float,
     train_jointly,
 )
+from models.nested import nest
+from models.nested_training import train_nested
 from models.network import SwitchableNetwork
 from models.phase import EpochReport, load_checkpoint
 from models.train import reproducible
@@ -78,12 +82,17 @@ class Study:
 
 @dataclass(frozen=True, slots=True)
 class Folders:
-    """Where data lies, checkpoints and the log go; a float network and plans to begin with."""
+    """Where data lies, checkpoints and the log go; what there is to begin with.
+
+    `float_state` is a trained float network, `plans` are plans to train on, and `start` is a float
+    network that lacks the early head and the widths.
+    """
 
     data: Path | None
     work: Path
     float_state: Path | None = None
     plans: Path | None = None
+    start: Path | None = None
 
 
 def load_studies(path: Path) -> dict[tuple[str, str], Study]:
@@ -117,13 +126,14 @@ def load_study(path: Path, key: str, data: str | None = None) -> Study:
 class Log:
     """Prints a line an epoch and appends it to a CSV file."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, columns: tuple[str, ...] = ("float",)) -> None:
         self.path = folder / "log.csv"
+        self.columns = (*columns, "all-16", "all-8")
 
     def __call__(self, report: EpochReport) -> None:
         """Write one epoch down."""
         row = {key: value for key, value in asdict(report).items() if key != "scores"}
-        row |= {name: report.scores.get(name, "") for name in ("float", "all-16", "all-8")}
+        row |= {name: report.scores.get(name, "") for name in self.columns}
         begin = not self.path.exists()
         with self.path.open("a", encoding="utf-8", newline="") as file:
             writer = csv.DictWriter(file, row)
@@ -144,7 +154,7 @@ def trained_float(
 ) -> nn.Module:
     """Return the float network: loaded if there is a file, else trained."""
     torch.manual_seed(study.recipe.float.seed)
-    network = build(study.recipe.network, classes=len(tree_of(study.dataset).leaves))
+    network = untrained(study, folders.start)
     if folders.float_state is not None:
         try:
             network.load_state_dict(load_checkpoint(folders.float_state))
@@ -153,6 +163,9 @@ def trained_float(
             raise ConfigError(f"{folders.float_state}: {line[:300]}") from error
         return network
     network.to(best_device())
+    if study.recipe.network.has_efforts:
+        train_efforts(study, network, study.recipe.network.all_widths, data, calibration, folders)
+        return network.cpu()
     train_float(
         network,
         data,
@@ -163,6 +176,45 @@ def trained_float(
         report=Log(folders.work),
     )
     return network.cpu()
+
+
+def untrained(study: Study, start: Path | None) -> nn.Module:
+    """Build a float network with random weights, or with those of another one where it has them."""
+    config, tree = study.recipe.network, tree_of(study.dataset)
+    early = 0 if config.early is None else len(tree.nodes(config.early))
+    network = build(replace(config, widths=()), classes=len(tree.leaves), early=early)
+    if start is not None:
+        state = load_checkpoint(start)
+        found = network.load_state_dict(state.get("model", state), strict=False)
+        if found.unexpected_keys:
+            raise ConfigError(
+                f"{start}: has {found.unexpected_keys[0]!r}, which {config.kind} lacks"
+            )
+    return nest(network, config.widths) if config.widths else network
+
+
+def train_efforts(
+    study: Study,
+    network: nn.Module,
+    widths: tuple[float, ...],
+    data: LabelledImages,
+    calibration: LabelledImages,
+    folders: Folders,
+) -> None:
+    """Train some widths of a nested float network, with all heads, in place."""
+    heads = study.recipe.network.head_levels
+    names = tuple(f"{width:g}/{head}" for width in widths for head in (LEAF, *heads))
+    train_nested(
+        network,
+        data,
+        widths=widths,
+        head_levels=heads,
+        tree=tree_of(study.dataset),
+        calibration=calibration,
+        recipe=study.recipe.float,
+        checkpoint=folders.work / "float.pt",
+        report=Log(folders.work, names),
+    )
 
 
 def trained(
@@ -182,13 +234,23 @@ def trained(
         checkpoint=folders.work / "joint.pt",
         report=Log(folders.work),
         pool=() if folders.plans is None else load_hint(folders.plans, network.layers),
+        head_levels=study.recipe.network.head_levels,
     )
     network.set_plan(None)
     return network.cpu().eval()
 
 
-def chosen_efforts(layers: tuple[str, ...], drawn: int) -> list[Effort]:
-    """Return uniform plans, single flips of them and random ones; similar ones in a row."""
+def chosen_efforts(
+    layers: tuple[str, ...],
+    drawn: int,
+    *,
+    widths: Sequence[float] = (1.0,),
+    heads: Sequence[str] = (LEAF,),
+) -> list[Effort]:
+    """Return uniform plans, single flips of them and random ones; similar ones in a row.
+
+    At narrower widths and early heads the uniform plans alone.
+    """
     uniform = [PrecisionPlan.uniform(layers, bits) for bits in (Bits.INT16, Bits.INT8)]
     flipped = [
         PrecisionPlan(layers, tuple(other if k == at else bits for k in range(len(layers))))
@@ -197,7 +259,15 @@ def chosen_efforts(layers: tuple[str, ...], drawn: int) -> list[Effort]:
     ]
     drawn_plans = random_plans(layers, min(drawn, 2 ** len(layers)), seed=0)
     plans = dict.fromkeys(chain(uniform, flipped, drawn_plans))
-    return [Effort(plan) for plan in sorted(plans, key=lambda plan: plan.bits, reverse=True)]
+    whole = [Effort(plan) for plan in sorted(plans, key=lambda plan: plan.bits, reverse=True)]
+    rest = [
+        Effort(plan, width, head)
+        for width in widths
+        for plan in uniform
+        for head in heads
+        if (width, head) != (1.0, LEAF)
+    ]
+    return whole + rest
 
 
 def build_artifact(study: Study, folders: Folders) -> Artifact:
@@ -223,9 +293,20 @@ def build_artifact(study: Study, folders: Folders) -> Artifact:
         "numpy": np.__version__,
         "machine": platform.machine(),
     }
-    artifact = export_network(network, name=study.artifact, labels=tree, provenance=provenance)
-    efforts = chosen_efforts(artifact.layers, study.recipe.random_plans)
-    print(f"measuring {len(efforts)} plans on {len(calibration)} images", flush=True)
+    artifact = export_network(
+        network,
+        name=study.artifact,
+        labels=tree,
+        provenance=provenance,
+        head_levels=study.recipe.network.head_levels,
+    )
+    efforts = chosen_efforts(
+        artifact.layers,
+        study.recipe.random_plans,
+        widths=artifact.widths,
+        heads=tuple(artifact.heads),
+    )
+    print(f"measuring {len(efforts)} efforts on {len(calibration)} images", flush=True)
     return with_measurements(artifact, measure(artifact, efforts, calibration))
 
 
@@ -236,6 +317,9 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--dataset", help="data set under that entry (the first)")
     parser.add_argument("--data-dir", type=Path, help="data folder ($ADAPTIVE_DATA)")
     parser.add_argument("--float", type=Path, help="state_dict of a trained float network")
+    parser.add_argument(
+        "--start", type=Path, help="state_dict of a float network without early head and widths"
+    )
     parser.add_argument("--work-dir", type=Path, help="checkpoints and log (runs/ARTIFACT)")
     parser.add_argument("--config", type=Path, default=CONFIG, help="YAML file")
     parser.add_argument(
@@ -247,15 +331,19 @@ def main(arguments: list[str]) -> int:
         study = load_study(args.config, args.network, args.dataset)
         output = args.output or ARTIFACTS / f"{study.artifact}.npz"
         work = args.work_dir or Path("runs") / study.artifact
-        artifact = build_artifact(study, Folders(args.data_dir, work, args.float, args.plans))
+        artifact = build_artifact(
+            study, Folders(args.data_dir, work, args.float, args.plans, args.start)
+        )
         save_artifact(artifact, output)
     except (AdaptiveError, OSError) as error:
         print(f"train_cifar: {error}", file=sys.stderr)
         return 2
     print(f"wrote {output} ({output.stat().st_size} bytes, {artifact.checksum[:12]})")
     for entry in artifact.measured:
-        plan = entry.effort.plan.code
-        print(f"{plan:<40} " + "  ".join(f"{k} {v:.2%}" for k, v in entry.accuracy.items()))
+        print(
+            f"{entry.effort.code:<40} "
+            + "  ".join(f"{k} {v:.2%}" for k, v in entry.accuracy.items())
+        )
     return 0
 
 

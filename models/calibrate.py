@@ -24,9 +24,10 @@ GOLDEN = (np.sqrt(5.0) - 1) / 2
 def calibrate_ranges(
     network: SwitchableNetwork, images: Pixels, *, method: RangeMethod = RangeMethod.GREATEST
 ) -> dict[str, float]:
-    """Set each output's range from its magnitudes in plain float on some images.
+    """Set each output's range from its magnitudes in plain float on some images, at all widths.
 
-    Returns how far codes reach, by step name. The active plan is left as it was.
+    Returns how far codes reach, by step name. The active plan is left as it was, and the width is
+    the full one.
     """
     plan = network.plan
     network.set_plan(None)
@@ -57,13 +58,15 @@ def calibrate_ranges(
 
 
 def _values(network: SwitchableNetwork, images: Pixels) -> Iterator[dict[str, Tensor]]:
-    """Yield the magnitudes of what every step writes, some images at a time."""
+    """Yield the magnitudes of what every step writes, some images at a time, width by width."""
     device = next(network.parameters()).device
     chunk = min(CHUNK, max(1, ELEMENTS // sum(network.sizes().values())))
-    for start in range(0, len(images), chunk):
-        with torch.no_grad():
-            flows = network.trace(torch.from_numpy(images[start : start + chunk]).to(device))
-        yield {step.name: flows[step.name].values.abs().float().cpu() for step in network.steps}
+    for width in reversed(network.widths):
+        network.set_width(width)
+        for start in range(0, len(images), chunk):
+            with torch.no_grad():
+                flows = network.trace(torch.from_numpy(images[start : start + chunk]).to(device))
+            yield {step.name: flows[step.name].values.abs().float().cpu() for step in network.steps}
 
 
 def fit_temperature(logits: Floats, labels: NDArray[np.int64]) -> float:

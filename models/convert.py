@@ -21,6 +21,7 @@ from adaptive.errors import ConfigError
 from adaptive.precision import Bits
 from models.fold import Normalisation
 from models.layers import BIT_LIST
+from models.nested import NestedLayer, widths_of
 from models.network import SwitchableNetwork
 from models.walk import Walker
 
@@ -38,7 +39,9 @@ def convert(
     Parameters
     ----------
     network
-        Reads images (N, C, H, W) and returns logits (N, classes). It is left as it was.
+        Reads images (N, C, H, W) and returns logits (N, classes), or a dictionary of the logits of
+        each head, one of them `leaf`. It may have nested widths (`models.nested`). It is left as
+        it was.
     input_shape
         (H, W, C) of an image.
     bit_list
@@ -57,7 +60,7 @@ def convert(
     network = copy.deepcopy(network).eval().cpu()
     height, width, channels = input_shape
     try:
-        traced = fx.symbolic_trace(network)
+        traced = fx.GraphModule(network, _Tracer().trace(network))
         traced.graph.eliminate_dead_code()
         # It prints a traceback of its own before it raises.
         with redirect_stderr(io.StringIO()):
@@ -66,5 +69,18 @@ def convert(
     except Exception as error:
         line = " ".join(str(error).split())
         raise ConfigError(f"network cannot be traced on {input_shape} images: {line}") from error
-    steps = Walker(traced, bit_list, normalisation).steps()
-    return SwitchableNetwork(input_shape, steps, arithmetic=arithmetic).eval()
+    walker = Walker(traced, bit_list, normalisation, widths_of(network))
+    steps = walker.steps()
+    try:
+        twin = SwitchableNetwork(input_shape, steps, arithmetic=arithmetic, heads=walker.heads)
+    except ValueError as error:
+        raise ConfigError(f"network cannot be converted: {error}") from error
+    return twin.eval()
+
+
+class _Tracer(fx.Tracer):
+    """Takes nested layers whole, as it does those of torch."""
+
+    def is_leaf_module(self, module: nn.Module, qualified_name: str) -> bool:
+        """Return whether a module is one node."""
+        return isinstance(module, NestedLayer) or super().is_leaf_module(module, qualified_name)

@@ -154,7 +154,7 @@ class _Bench:
             self.images = torch.from_numpy(data.images[chosen])
             self.labels = torch.from_numpy(data.labels[chosen])
             self.flows = self.network.trace(self.images)
-        self.answer = self.flows[network.steps[-1].name].values.double()
+        self.answer = self.flows[network.heads["leaf"]].values.double()
 
     def loss_of(self, answer: Tensor) -> float:
         """Return the divergence of logits (N, classes) from those in plain float."""
@@ -227,7 +227,7 @@ class _Bench:
             if step.name not in flows and any(source in flows for source in step.sources):
                 read = (flows.get(source, self.flows[source]) for source in step.sources)
                 flows[step.name] = step.layer(*read)
-        return flows[self.network.steps[-1].name].values
+        return flows[self.network.heads["leaf"]].values
 
     def _variants(self, step: Step, layer: Ranged) -> Iterator[tuple[Cause, Ranged]]:
         """Yield the layer without each cause that it can have."""

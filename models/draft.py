@@ -105,6 +105,7 @@ class Draft:
                 ceiling=self.ceiling,
                 bit_list=bit_list,
                 fill=self.weights.fill,
+                widths=tuple(self.weights.narrow),
             )
             weight = weight.permute(0, 2, 3, 1)  # (Cout, kh, kw, Cin / groups)
         else:
@@ -115,13 +116,18 @@ class Draft:
                 is_head=is_head,
                 ceiling=self.ceiling,
                 bit_list=bit_list,
+                widths=tuple(self.weights.narrow),
             )
-        _fill_in(layer, weight, self.weights.bias)
+        _fill_in(layer, weight, self.weights)
         return layer
 
 
-def _fill_in(layer: SwitchableConv2d | SwitchableLinear, weight: Tensor, bias: Tensor) -> None:
+def _fill_in(layer: SwitchableConv2d | SwitchableLinear, weight: Tensor, weights: Weights) -> None:
     """Give a layer its weights, and the same bias at every precision."""
     with torch.no_grad():
         layer.weight.copy_(weight)
-        layer.bias.copy_(bias.expand_as(layer.bias))
+        layer.bias.copy_(weights.bias.expand_as(layer.bias))
+        for width, narrow in weights.narrow.items():
+            own = layer.at(width)
+            own.gain.copy_(narrow.gain)
+            own.bias.copy_(narrow.bias.expand_as(own.bias))

@@ -49,8 +49,11 @@ def export_network(
     name: str,
     labels: LabelTree,
     provenance: Mapping[str, str | int | float],
+    head_levels: Mapping[str, str] | None = None,
 ) -> Artifact:
     """Turn a network into an artifact; nothing is measured yet.
+
+    Heads answer with leaves, or at their level of the labels in `head_levels`.
 
     Raises
     ------
@@ -68,13 +71,15 @@ def export_network(
     return Artifact(
         name=name,
         bits=network.bits,
-        heads={"leaf": network.steps[-1].name},
+        heads=network.heads,
         source=Signal(network.input_shape, PIXEL_SCALE, CODE_MIN),
         graph=network.graph(),
         labels=labels,
         tensors=tensors,
         provenance=provenance,
         arithmetic=network.arithmetic,
+        widths=network.widths,
+        head_levels=dict(head_levels or {}),
     )
 
 
@@ -82,7 +87,9 @@ def load_network(artifact: Artifact) -> SwitchableNetwork:
     """Rebuild the torch twin of an artifact, in evaluation mode; its integers are the same."""
     steps = tuple(Step(node.name, _layer(node, artifact), node.inputs) for node in artifact.graph)
     height, width, channels = artifact.source.shape
-    network = SwitchableNetwork((height, width, channels), steps, arithmetic=artifact.arithmetic)
+    network = SwitchableNetwork(
+        (height, width, channels), steps, arithmetic=artifact.arithmetic, heads=artifact.heads
+    )
     for step in steps:
         scale = artifact.signals[step.name].scale
         if isinstance(step.layer, SwitchableConv2d | SwitchableLinear):
@@ -125,7 +132,12 @@ def _switchable(
     if isinstance(node, Linear):
         is_head = node.name in artifact.heads.values()
         return SwitchableLinear(
-            source[0], node.features, relu=node.relu, is_head=is_head, bit_list=artifact.bits
+            source[0],
+            node.features,
+            relu=node.relu,
+            is_head=is_head,
+            bit_list=artifact.bits,
+            widths=artifact.widths[1:],
         )
     return SwitchableConv2d(
         source[2],
@@ -135,6 +147,7 @@ def _switchable(
         relu=node.relu,
         bit_list=artifact.bits,
         fill=node.fill,
+        widths=artifact.widths[1:],
     )
 
 
@@ -163,11 +176,12 @@ def _measured(
     artifact: Artifact, effort: Effort, logits: NDArray[np.float64], labels: NDArray[np.int64]
 ) -> MeasuredEffort:
     """Score the logits of one effort at every level."""
-    temperature = fit_temperature(logits, labels)
+    own = artifact.labels_of(effort.head)
+    truth = artifact.labels.ancestors(own.levels[0])[labels]
+    temperature = fit_temperature(logits, truth)
     probabilities = softmax(logits / temperature)
     correct = {
-        level: int(artifact.labels.correct(probabilities, labels, level=level).sum())
-        for level in artifact.labels.levels
+        level: int(own.correct(probabilities, truth, level=level).sum()) for level in own.levels
     }
     return MeasuredEffort(effort, len(labels), correct, temperature)
 

@@ -1,6 +1,7 @@
 """Losses over the levels of a label tree."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor
@@ -39,3 +40,42 @@ def distillation(logits: Tensor, teacher: Tensor) -> Tensor:
         reduction="batchmean",
         log_target=True,
     )
+
+
+LEAF = "leaf"
+"""The head that every network has."""
+
+
+@dataclass(frozen=True, slots=True)
+class HeadLoss:
+    """The loss of all heads together; answers are logits (N, nodes) by head.
+
+    Parameters
+    ----------
+    tree
+        The labels and their levels.
+    leaf
+        Loss of the leaf head's logits and labels.
+    levels
+        Level at which each other head answers.
+    """
+
+    tree: LabelTree
+    leaf: Callable[[Tensor, Tensor], Tensor]
+    levels: Mapping[str, str] = field(default_factory=dict)
+
+    def of_labels(self, answers: Mapping[str, Tensor], labels: Tensor) -> Tensor:
+        """Compare answers with the leaf index of each image, shape (N,)."""
+        loss = self.leaf(answers[LEAF], labels)
+        for head, level in self.levels.items():
+            nodes = torch.from_numpy(self.tree.ancestors(level)).to(labels.device)
+            loss = loss + functional.cross_entropy(answers[head], nodes[labels])
+        return loss
+
+    def of_teacher(self, answers: Mapping[str, Tensor], teacher: Tensor) -> Tensor:
+        """Compare answers with a teacher's leaf logits, which get no gradient."""
+        loss = distillation(answers[LEAF], teacher)
+        for head, level in self.levels.items():
+            nodes = level_log_probabilities(teacher, self.tree, level)
+            loss = loss + distillation(answers[head], nodes)
+        return loss

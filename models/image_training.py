@@ -19,7 +19,7 @@ from adaptive.precision import PrecisionPlan
 from models.augment import CroppedBatches
 from models.calibrate import calibrate_ranges
 from models.data import LabelledImages, Pixels
-from models.heads import multilevel_cross_entropy
+from models.heads import HeadLoss, multilevel_cross_entropy
 from models.network import SwitchableNetwork
 from models.phase import EpochReport, Phase
 from models.sandwich import sandwich_loss
@@ -124,26 +124,7 @@ def train_float(
 ) -> None:
     """Train a float network in place, on the device it lies on; resumes from the checkpoint."""
     batches = CroppedBatches(data, batch=recipe.batch, margin=recipe.margin)
-    weights = [p for p in network.parameters() if p.ndim > 1]
-    rest = [p for p in network.parameters() if p.ndim <= 1]
-    optimiser = torch.optim.SGD(
-        [
-            {"params": weights, "weight_decay": recipe.weight_decay},
-            {"params": rest, "weight_decay": 0.0},
-        ],
-        lr=recipe.peak_rate / 10,
-        momentum=recipe.momentum,
-        nesterov=True,
-    )
-    schedule = torch.optim.lr_scheduler.OneCycleLR(
-        optimiser,
-        recipe.peak_rate,
-        total_steps=recipe.epochs * len(batches),
-        pct_start=recipe.warm_share,
-        div_factor=10,
-        final_div_factor=1000,
-    )
-
+    optimiser, schedule = one_cycle(network, recipe, steps=recipe.epochs * len(batches))
     loss_at_levels = level_loss(tree, recipe.level_weights)
 
     def loss_of(images: Tensor, labels: Tensor) -> Tensor:
@@ -166,6 +147,32 @@ def train_float(
     ).run(recipe.epochs, loss_of, score=score, report=report)
 
 
+def one_cycle(
+    network: nn.Module, recipe: FloatRecipe, *, steps: int
+) -> tuple[torch.optim.Optimizer, torch.optim.lr_scheduler.LRScheduler]:
+    """Return the optimiser of the float phase and its schedule over so many steps."""
+    weights = [p for p in network.parameters() if p.ndim > 1]
+    rest = [p for p in network.parameters() if p.ndim <= 1]
+    optimiser = torch.optim.SGD(
+        [
+            {"params": weights, "weight_decay": recipe.weight_decay},
+            {"params": rest, "weight_decay": 0.0},
+        ],
+        lr=recipe.peak_rate / 10,
+        momentum=recipe.momentum,
+        nesterov=True,
+    )
+    schedule = torch.optim.lr_scheduler.OneCycleLR(
+        optimiser,
+        recipe.peak_rate,
+        total_steps=steps,
+        pct_start=recipe.warm_share,
+        div_factor=10,
+        final_div_factor=1000,
+    )
+    return optimiser, schedule
+
+
 def train_jointly(
     network: SwitchableNetwork,
     data: LabelledImages,
@@ -176,10 +183,12 @@ def train_jointly(
     checkpoint: Path | None,
     report: Report,
     pool: Sequence[PrecisionPlan] = (),
+    head_levels: Mapping[str, str] | None = None,
 ) -> None:
     """Calibrate a converted network and train it in place; resumes from the checkpoint.
 
-    Random plans are drawn from `pool` where it is given.
+    Random plans are drawn from `pool` where it is given; heads answer with leaves, or at their
+    level in `head_levels`.
     """
     images = calibration.images[: recipe.range_images]
     calibrate_ranges(network, images)
@@ -189,13 +198,14 @@ def train_jointly(
     optimiser = torch.optim.AdamW(network.parameters(), lr=recipe.rate, weight_decay=0.0)
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, recipe.epochs * len(batches))
     rng = np.random.default_rng(recipe.seed)
-    loss_at_levels = level_loss(tree, recipe.level_weights)
+    loss = HeadLoss(tree, level_loss(tree, recipe.level_weights), head_levels or {})
 
     def loss_of(images: Tensor, labels: Tensor) -> Tensor:
         return sandwich_loss(
             network,
             images,
-            loss_of=lambda logits: loss_at_levels(logits, labels),
+            labels,
+            loss=loss,
             mixes=recipe.mixes,
             seed=int(rng.integers(2**32)),
             pool=pool,

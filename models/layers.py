@@ -7,6 +7,7 @@ tensors, with the very constants that the exporter writes.
 
 import math
 from abc import ABC, abstractmethod
+from collections.abc import Mapping
 
 import numpy as np
 import torch
@@ -15,6 +16,7 @@ from torch.nn import functional
 
 from adaptive.arithmetic import Arithmetic
 from adaptive.graph import Conv2d, LayerTensors, Linear
+from adaptive.nesting import channels_at
 from adaptive.precision import Bits
 from adaptive.quantise import Floats, Requantiser, weight_codes, weight_scales
 from models.fake_quant import (
@@ -52,6 +54,7 @@ class _Switchable(Ranged, ABC):
         is_head: bool = False,
         ceiling: float | None = None,
         bit_list: tuple[Bits, ...] = BIT_LIST,
+        narrow: Mapping[float, int],
     ) -> None:
         super().__init__(relu=relu, signed=not relu, ceiling=ceiling)
         deviation = math.sqrt(2.0 / math.prod(shape[1:]))  # He et al. 2015, for ReLU networks
@@ -63,10 +66,18 @@ class _Switchable(Ranged, ABC):
         self.is_head = is_head
         self.bit_list = bit_list
         self.bits = bit_list[0]
+        self.widths, self.width = tuple(narrow), 1.0
+        self.narrow = nn.ModuleList(Narrow(len(bit_list), count) for count in narrow.values())
 
     def run_at(self, bits: Bits) -> None:
         """Set the bits of the next passes."""
         self.bits = bits
+
+    def at(self, width: float) -> "Narrow":
+        """Return what a narrower width has of its own; raises ValueError where there is none."""
+        own = self.narrow[self.widths.index(width)]
+        assert isinstance(own, Narrow)
+        return own
 
     def compute_in(self, arithmetic: Arithmetic) -> None:
         """Set the arithmetic and its own choice of weight scales; ranges are to be set anew."""
@@ -88,19 +99,34 @@ class _Switchable(Ranged, ABC):
         """Compute what is clamped and rounded to the output, in plain float or with fake bits."""
         read, fill = flow.values, (self.fill - flow.zero) * flow.scale
         weight = torch.as_tensor(self.weight)
-        bias = self.bias[0] if self.settled else self.bias.mean(dim=0)
+        biases = self._biases
+        bias = biases[0] if self.settled else biases.mean(dim=0)
         if flow.mode is Mode.FAKE:
             scales = self._allowed(channel_scales(weight), flow.scale)
             weight = fake_quantise_weight(weight, scales, bits, arithmetic=self.cut)
             bias = self.bias_of(bits)
             if bits != Bits.INT16:  # whatever flows is on the 16-bit grid already
                 read, fill = (self._read_fake(v, flow, bits) for v in (read, fill))
+        if self.width != 1.0:
+            gain = self.at(self.width).gain.to(weight.dtype)
+            weight = weight[self._first(read)] * gain.reshape(-1, *[1] * (weight.ndim - 1))
         values = self._multiply(read, weight, fill.to(read.dtype))
         return values + bias.to(values.dtype).reshape(-1, *[1] * (values.ndim - 2))
 
     def bias_of(self, bits: Bits) -> Tensor:
-        """Return the biases of one precision, shape (Cout,); a view that may be changed."""
-        return self.bias[self.bit_list.index(bits)]
+        """Return the biases of one precision at the width, shape (Cout,); a view to be changed."""
+        return self._biases[self.bit_list.index(bits)]
+
+    @property
+    def _biases(self) -> Tensor:
+        """Biases at the width, shape (precisions, Cout at the width)."""
+        return self.bias if self.width == 1.0 else self.at(self.width).bias
+
+    def _first(self, read: Tensor) -> tuple[slice, ...]:
+        """Say which weights meet the channels that are read at the width."""
+        kernel = self.weight.shape[1:-1]
+        depth = min(self.weight.shape[-1], read.shape[1])
+        return tuple(slice(size) for size in (self._biases.shape[1], *kernel, depth))
 
     def cut_away(self, bits: Bits) -> float:
         """Return what cutting an output takes from its rounded value in the mean."""
@@ -110,6 +136,9 @@ class _Switchable(Ranged, ABC):
     def _exact(self, flow: Flow, bits: Bits) -> Tensor:
         """Compute codes from codes, in integers."""
         tensors = self.tensors(flow.scale)
+        if self.width != 1.0:
+            shape = tuple(part.stop for part in self._first(flow.values))
+            tensors = tensors.at(self.width, shape)
         codes = torch.from_numpy(tensors.weight.astype(np.float64)).to(flow.values.device)
         zero = flow.zero >> (16 - bits)
         cut = self.arithmetic
@@ -123,17 +152,30 @@ class _Switchable(Ranged, ABC):
         least = np.maximum(weight_scales(weight), self._least_scales(source_scale))
         between = source_scale / float(self.output_scale)
         scales = self.arithmetic.weight_scales(least, between, by_channel=self.by_channel)
+        narrow = {}
+        for width in self.widths:
+            own = self.at(width)
+            gains = own.gain.detach().cpu().numpy()
+            cut = scales[: len(gains)] * gains
+            narrow[width] = self._requantisers(cut, own.bias, source_scale)
+        requantisers = self._requantisers(scales, self.bias, source_scale)
+        return LayerTensors(weight_codes(weight, scales), scales, requantisers, narrow)
+
+    def _requantisers(
+        self, scales: Floats, biases: Tensor, source_scale: float
+    ) -> dict[Bits, Requantiser]:
+        """Choose the integers of each precision, from the weight scales and biases of a width."""
         requantisers: dict[Bits, Requantiser] = {}
         for row, bits in enumerate(self.bit_list):
             accumulator, ratio = self._accumulators(scales, source_scale, bits)
             requantisers[bits] = self.arithmetic.requantiser(
                 ratio,
-                self.bias[row].detach().cpu().numpy() / accumulator,
+                biases[row].detach().cpu().numpy() / accumulator,
                 bits=self.output_bits(bits),
                 zero=self.zero,
                 relu=self.relu,
             )
-        return LayerTensors(weight_codes(weight, scales), scales, requantisers)
+        return requantisers
 
     def _accumulators(
         self, scales: Floats, source_scale: float, bits: Bits
@@ -151,6 +193,9 @@ class _Switchable(Ranged, ABC):
         a power of two, so that weights on it come back from an artifact as they were.
         """
         bias = np.abs(self.bias.detach().cpu().numpy()).max(axis=0)
+        for own in map(self.at, self.widths):
+            cut = np.abs((own.bias / own.gain).detach().cpu().numpy()).max(axis=0)
+            bias[: len(cut)] = np.maximum(bias[: len(cut)], cut)
         needed = np.maximum(bias * 2.0**-50, float(self.output_scale) * 2.0**-44) / source_scale
         _, exponent = np.frexp(needed)
         return np.asarray(np.ldexp(1.0, exponent), dtype=np.float64)
@@ -164,11 +209,31 @@ class _Switchable(Ranged, ABC):
         with torch.no_grad():
             self.weight.copy_(real)
             self.output_scale.fill_(output_scale)
-            for row, bits in enumerate(self.bit_list):
-                accumulator, ratio = self._accumulators(tensors.weight_scale, source_scale, bits)
-                cut = self.arithmetic.cut_by_bias(ratio, self.output_bits(bits))
-                bias = (tensors.requantisers[bits].bias - cut) * accumulator
-                self.bias[row].copy_(torch.from_numpy(bias))
+            self._load_biases(self.bias, tensors.requantisers, tensors.weight_scale, source_scale)
+            for width, requantisers in tensors.narrow.items():
+                own = self.at(width)
+                widest = requantisers[self.bit_list[0]]
+                _, ratio = self._accumulators(
+                    tensors.weight_scale[: len(widest.bias)], source_scale, self.bit_list[0]
+                )
+                gains = widest.ratio / ratio
+                own.gain.copy_(torch.from_numpy(gains))
+                scales = tensors.weight_scale[: len(gains)] * gains
+                self._load_biases(own.bias, requantisers, scales, source_scale)
+
+    def _load_biases(
+        self,
+        biases: Tensor,
+        requantisers: Mapping[Bits, Requantiser],
+        scales: Floats,
+        source_scale: float,
+    ) -> None:
+        """Fill in the biases of a width from its integers."""
+        for row, bits in enumerate(self.bit_list):
+            accumulator, ratio = self._accumulators(scales, source_scale, bits)
+            cut = self.arithmetic.cut_by_bias(ratio, self.output_bits(bits))
+            bias = (requantisers[bits].bias - cut) * accumulator
+            biases[row].copy_(torch.from_numpy(bias))
 
     def _allowed(self, least: Tensor, source_scale: float) -> Tensor:
         """Return weight scales that the arithmetic has, on the weights' device."""
@@ -185,6 +250,27 @@ class _Switchable(Ranged, ABC):
     @abstractmethod
     def _multiply(self, values: Tensor, weight: Tensor, fill: Tensor) -> Tensor:
         """Sum the products of inputs and weights; `fill` is what padding counts as, or empty."""
+
+
+class Narrow(nn.Module):
+    """What a narrower width has of its own: a bias for each precision, a factor on the weights.
+
+    Batch norm makes the factors; they go into requantisation.
+
+    Parameters
+    ----------
+    precisions
+        Rows of the bias.
+    channels
+        Of the output, at the width.
+    """
+
+    gain: Tensor
+
+    def __init__(self, precisions: int, channels: int) -> None:
+        super().__init__()
+        self.bias = nn.Parameter(torch.zeros(precisions, channels, dtype=torch.float64))
+        self.register_buffer("gain", torch.ones(channels, dtype=torch.float64))
 
 
 class SwitchableConv2d(_Switchable):
@@ -206,6 +292,8 @@ class SwitchableConv2d(_Switchable):
         Precisions on offer, widest first.
     fill
         16-bit code of each input channel that padding counts as; empty for zero.
+    widths
+        The narrower widths on offer.
     """
 
     def __init__(
@@ -219,9 +307,11 @@ class SwitchableConv2d(_Switchable):
         ceiling: float | None = None,
         bit_list: tuple[Bits, ...] = BIT_LIST,
         fill: tuple[int, ...] = (),
+        widths: tuple[float, ...] = (),
     ) -> None:
         shape = (channels, *window.kernel, source // groups)
-        super().__init__(shape, relu=relu, ceiling=ceiling, bit_list=bit_list)
+        narrow = {width: channels_at(channels, width) for width in widths}
+        super().__init__(shape, relu=relu, ceiling=ceiling, bit_list=bit_list, narrow=narrow)
         self.window, self.groups = window, groups
         self.fill = torch.tensor(fill, dtype=torch.float64)
 
@@ -237,7 +327,7 @@ class SwitchableConv2d(_Switchable):
             weight.permute(0, 3, 1, 2),  # (Cout, Cin / groups, kh, kw)
             stride=window.stride,
             padding=padding,
-            groups=self.groups,
+            groups=self.groups if self.groups == 1 or self.width == 1.0 else len(weight),
         )
         return total + self._sum_of(fill, weight) if len(fill) else total
 
@@ -278,9 +368,15 @@ class SwitchableLinear(_Switchable):
         is_head: bool = False,
         ceiling: float | None = None,
         bit_list: tuple[Bits, ...] = BIT_LIST,
+        widths: tuple[float, ...] = (),
     ) -> None:
         super().__init__(
-            (features, source), relu=relu, is_head=is_head, ceiling=ceiling, bit_list=bit_list
+            (features, source),
+            relu=relu,
+            is_head=is_head,
+            ceiling=ceiling,
+            bit_list=bit_list,
+            narrow=dict.fromkeys(widths, features),
         )
 
     def _multiply(self, values: Tensor, weight: Tensor, fill: Tensor) -> Tensor:  # noqa: ARG002

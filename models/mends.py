@@ -152,6 +152,8 @@ def _scale_outputs(layer: Weighted, factor: Tensor) -> None:
     with torch.no_grad():
         layer.weight.mul_(factor.to(layer.weight).reshape(-1, *[1] * (layer.weight.ndim - 1)))
         layer.bias.mul_(factor.to(layer.bias))
+        for own in map(layer.at, layer.widths):
+            own.bias.mul_(factor[: own.bias.shape[1]].to(own.bias))
 
 
 def _scale_inputs(layer: Weighted, factor: Tensor) -> None:

@@ -48,9 +48,11 @@ class SwitchableNetwork(nn.Module):
     input_shape
         (H, W, C) of an image.
     steps
-        Layers in order; the last one is the leaf head.
+        Layers in order.
     arithmetic
         In which all layers compute; it is set here.
+    heads
+        Step of each head; the last step is the leaf head, and the only one, unless told otherwise.
     """
 
     def __init__(
@@ -59,15 +61,24 @@ class SwitchableNetwork(nn.Module):
         steps: tuple[Step, ...],
         *,
         arithmetic: Arithmetic = Arithmetic.AFFINE,
+        heads: Mapping[str, str] | None = None,
     ) -> None:
         super().__init__()
         self.input_shape, self.arithmetic = input_shape, arithmetic
         self.steps = steps
+        self.heads = dict(heads or {"leaf": steps[-1].name})
         self.modules_by_name = nn.ModuleDict({step.name: step.layer for step in steps})
         self.plan: PrecisionPlan | None = None
         self._last_read = {source: step.name for step in steps for source in step.sources}
         if len({layer.bit_list for layer in self.switchable.values()}) != 1:
             raise ValueError("layers offer different bits, expected the same in each")
+        if len({layer.widths for layer in self.switchable.values()}) != 1:
+            raise ValueError("layers offer different widths, expected the same in each")
+        if self.widths != (1.0,) and arithmetic is not Arithmetic.AFFINE:
+            raise ValueError(
+                f"widths is {self.widths} in {arithmetic.value} arithmetic, expected affine: "
+                "what batch norm makes of a width is no power of two"
+            )
         for step in steps:
             if isinstance(step.layer, Ranged):
                 step.layer.compute_in(arithmetic)
@@ -88,6 +99,18 @@ class SwitchableNetwork(nn.Module):
         """Names of the layers that switch, in network order."""
         return tuple(self.switchable)
 
+    @property
+    def widths(self) -> tuple[float, ...]:
+        """Shares of the channels that can run, widest first."""
+        return (1.0, *next(iter(self.switchable.values())).widths)
+
+    def set_width(self, width: float) -> None:
+        """Choose the width of the passes that follow; raises ValueError if there is none such."""
+        if width not in self.widths:
+            raise ValueError(f"width is {width}, expected one of {self.widths}")
+        for layer in self.switchable.values():
+            layer.width = width
+
     def set_plan(self, plan: PrecisionPlan | None) -> None:
         """Choose the bits of every layer for the passes that follow; None is plain float.
 
@@ -107,7 +130,12 @@ class SwitchableNetwork(nn.Module):
             flows[step.name] = step.layer(*(flows[source] for source in step.sources))
             for source in self.read_last_by(step):
                 flows.pop(source, None)
-        return flows[self.steps[-1].name]
+        return flows[self.heads["leaf"]]
+
+    def answers(self, images: Tensor) -> dict[str, Tensor]:
+        """Return the logits of each head as real values in any mode, shape (N, nodes)."""
+        flows = self.trace(images)
+        return {head: flows[step].real() for head, step in self.heads.items()}
 
     def read_last_by(self, step: Step) -> tuple[str, ...]:
         """Return what a step reads and no later one does."""
@@ -155,7 +183,9 @@ class SwitchableNetwork(nn.Module):
 
     def in_arithmetic(self, arithmetic: Arithmetic) -> "SwitchableNetwork":
         """Return a copy that computes in another arithmetic; its ranges are to be set anew."""
-        twin = SwitchableNetwork(self.input_shape, copy.deepcopy(self.steps), arithmetic=arithmetic)
+        twin = SwitchableNetwork(
+            self.input_shape, copy.deepcopy(self.steps), arithmetic=arithmetic, heads=self.heads
+        )
         return twin.train(self.training)
 
     def head_real(self, images: Tensor) -> Tensor:

@@ -18,7 +18,7 @@ from torch import Tensor
 from adaptive.labels import LabelTree
 from models.calibrate import calibrate_ranges
 from models.data import Distortion, LabelledImages, distort
-from models.heads import multilevel_cross_entropy
+from models.heads import HeadLoss, multilevel_cross_entropy
 from models.network import SwitchableNetwork
 from models.sandwich import sandwich_loss
 
@@ -160,7 +160,8 @@ class _Run:
         return sandwich_loss(
             self.network,
             images,
-            loss_of=lambda logits: self._cross_entropy(logits, labels),
+            labels,
+            loss=HeadLoss(self.tree, self._cross_entropy),
             mixes=self.recipe.mixes,
             seed=self.mixes.getrandbits(32) if self.recipe.mixes else 0,
         )

@@ -2,6 +2,7 @@
 
 import operator
 import re
+from dataclasses import replace
 from math import prod
 
 from torch import fx, nn
@@ -9,7 +10,7 @@ from torch import fx, nn
 from adaptive.errors import ConfigError
 from adaptive.precision import Bits
 from models.draft import Draft
-from models.fold import Normalisation, Weights, fold_batch_norm, fold_normalisation, weights_of
+from models.fold import Normalisation, fold_batch_norm, fold_normalisation, weights_of
 from models.network import Step
 from models.operations import Join, Sum, operation, pair, plain_name
 from models.window import Window
@@ -25,27 +26,42 @@ class Walker:
         traced: fx.GraphModule,
         bit_list: tuple[Bits, ...],
         normalisation: Normalisation | None,
+        widths: tuple[float, ...] = (),
     ) -> None:
         self.nodes = tuple(traced.graph.nodes)
         self.modules = dict(traced.named_modules())
-        self.bit_list, self.normalisation = bit_list, normalisation
+        self.bit_list, self.normalisation, self.widths = bit_list, normalisation, widths
+        self.heads: dict[str, str] = {}
         self.drafts: dict[fx.Node, Draft] = {}
         self.pads: dict[fx.Node, tuple[int, int, int, int]] = {}
         self.names = {"input"}
 
     def steps(self) -> tuple[Step, ...]:
-        """Convert every node, then build the layers."""
+        """Convert every node, then build the layers; `heads` names the step of each head."""
         for node in self.nodes:
             if node.op == "placeholder":
                 self._image(node)
             elif node.op != "output":
                 self._convert(node)
-        head = self._read(self.nodes[-1], self.nodes[-1].args[0])
-        if len(head.shape) != 1:
-            raise self._refusal(self.nodes[-1], f"shape {head.shape}", "logits (N, classes)")
+        heads = self._heads(self.nodes[-1])
+        self.heads = {name: draft.name for name, draft in heads.items()}
         wanted = dict.fromkeys(self.drafts.values())
         made = [draft for draft in wanted if draft.name != "input"]
-        return tuple(draft.step(self.bit_list, is_head=draft is head) for draft in made)
+        ends = tuple(heads.values())
+        return tuple(draft.step(self.bit_list, is_head=draft in ends) for draft in made)
+
+    def _heads(self, output: fx.Node) -> dict[str, Draft]:
+        """Return what each head reads from, the leaf head first."""
+        answers = output.args[0]
+        if not isinstance(answers, dict):
+            answers = {"leaf": answers}
+        if "leaf" not in answers:
+            raise self._refusal(output, f"heads {tuple(answers)}", "one called 'leaf'")
+        heads = {name: self._read(output, answers[name]) for name in ("leaf", *answers)}
+        for name, draft in heads.items():
+            if len(draft.shape) != 1:
+                raise self._refusal(output, f"shape {draft.shape}", f"logits of head {name}")
+        return heads
 
     def _refusal(self, node: fx.Node, found: str, expected: str) -> ConfigError:
         """Say what is wrong with a node."""
@@ -136,11 +152,11 @@ class Walker:
         source = self._read(node, node.args[0])
         if len(source.shape) != 1:
             raise self._refusal(node, f"reads an image of shape {source.shape}", "features")
-        weights = weights_of(layer)
+        weights = weights_of(layer, widths=self.widths)
         if isinstance(source.operation, nn.Flatten) and len(source.sources[0].shape) == 3:
             image = source.sources[0].shape  # (C, H, W)
             by_channel = weights.weight.reshape(-1, *image).permute(0, 2, 3, 1)
-            weights = Weights(by_channel.flatten(1), weights.bias)  # (F', H * W * C)
+            weights = replace(weights, weight=by_channel.flatten(1))  # (F', H * W * C)
         self._draft(node, layer, source).weights = weights
 
     def _only_once(self, node: fx.Node) -> None:
@@ -176,7 +192,7 @@ class Walker:
             (above, left),
             (below - above, right - left),
         )
-        draft.weights = weights_of(layer)
+        draft.weights = weights_of(layer, widths=self.widths)
         if source.name == "input" and self.normalisation is not None:
             padded = any(draft.window.margins)
             try:

@@ -8,6 +8,8 @@ References
 
 from torch import Tensor, nn
 
+from models.zoo.early import Answers, early_head
+
 # Channels and stride of the thirteen separable blocks [1, table 1].
 BLOCKS = (
     (64, 1),
@@ -20,6 +22,9 @@ BLOCKS = (
     (1024, 2),
     (1024, 1),
 )
+
+EARLY = 4
+"""The early head reads what this block writes."""
 
 
 def separable(source: int, channels: int, *, stride: int) -> nn.Sequential:
@@ -74,3 +79,31 @@ class MobileNetV1(nn.Module):
         x = self.blocks(self.stem(x))  # (N, 1024 width, H', W')
         logits: Tensor = self.head(self.flatten(self.pool(x)))
         return logits
+
+
+class EarlyMobileNetV1(MobileNetV1):
+    """The network for small images with a head after the fifth block, made to be nested.
+
+    Parameters
+    ----------
+    classes
+        Width of the leaf head.
+    early
+        Width of the early head.
+    width
+        Factor on every number of channels.
+    """
+
+    def __init__(self, classes: int, early: int, *, width: float) -> None:
+        super().__init__(classes, width=width, small_images=True)
+        source, channels = (round(BLOCKS[at][0] * width) for at in (EARLY, EARLY + 1))
+        self.early = early_head(separable(source, channels, stride=2), channels, early)
+
+    def forward(self, x: Tensor) -> Answers:  # type: ignore[override]
+        """Return the logits of both heads, (N, 3, H, W) -> (N, early), (N, classes)."""
+        early = x = self.stem(x)
+        for at, block in enumerate(self.blocks.children()):
+            x = block(x)  # (N, 1024 width, H', W') at the end
+            if at == EARLY:
+                early = self.early(x)
+        return {"early": early, "leaf": self.head(self.flatten(self.pool(x)))}

@@ -20,12 +20,14 @@ from experiments.train_cifar import (
     load_study,
     main,
     trained,
+    untrained,
 )
 from models.data import LabelledImages
 from models.datasets.catalogue import dataset, dataset_of
 from models.export import load_network
 from models.train import reproducible
 from models.trees import tree_of
+from models.zoo.catalogue import build
 
 STUDIES = load_studies(CONFIG)
 
@@ -36,8 +38,8 @@ def noise(count: int) -> LabelledImages:
     return LabelledImages(images, rng.integers(0, 10, count))
 
 
-def tiny() -> Study:
-    study = load_study(CONFIG, "resnet8")
+def tiny(key: str = "resnet8") -> Study:
+    study = load_study(CONFIG, key)
     recipe = study.recipe
     short = replace(
         recipe,
@@ -79,6 +81,37 @@ def test_a_trained_float_network_is_taken_over(tmp_path: Path) -> None:
     torch.save({"head.weight": weight.detach()}, tmp_path / "part.pt")
     with pytest.raises(ConfigError, match=r"part\.pt: .*Missing key"):
         trained(study, noise(16), noise(8), Folders(None, tmp_path, tmp_path / "part.pt"))
+
+
+def test_widths_and_heads_are_trained_together_from_a_network_without(tmp_path: Path) -> None:
+    study = tiny("resnet8_early")
+    whole = load_study(CONFIG, "resnet8_early").recipe.network
+    with reproducible(0):
+        plain = build(replace(whole, widths=()), classes=10, early=5)
+        state = {k: v for k, v in plain.state_dict().items() if not k.startswith("early")}
+        torch.save(state, tmp_path / "start.pt")
+        network = trained(
+            study, noise(16), noise(8), Folders(None, tmp_path, start=tmp_path / "start.pt")
+        )
+    with (tmp_path / "log.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    assert [row["phase"] for row in rows] == ["nested", "joint"]
+    assert 0.0 <= float(rows[0]["0.25/early"]) <= 1.0
+    assert network.widths == (1.0, *whole.widths)
+    assert tuple(network.heads) == ("leaf", "early")
+    torch.save({"stranger": torch.zeros(1)}, tmp_path / "start.pt")
+    with pytest.raises(ConfigError, match="has 'stranger', which resnet8_early lacks"):
+        untrained(study, tmp_path / "start.pt")
+
+
+def test_efforts_beyond_the_plan_are_measured_at_uniform_plans() -> None:
+    efforts = chosen_efforts(("a", "b"), 2, widths=(1.0, 0.5), heads=("leaf", "early"))
+    rest = [e.code for e in efforts if (e.width, e.head) != (1.0, "leaf")]
+    assert rest == [
+        "all-16 early", "all-8 early", "all-16 w0.5", "all-16 w0.5 early", "all-8 w0.5",
+        "all-8 w0.5 early",
+    ]  # fmt: skip
+    assert efforts[: -len(rest)] == chosen_efforts(("a", "b"), 2)
 
 
 def test_uniform_flipped_and_random_plans_are_measured_once_each() -> None:
@@ -135,7 +168,12 @@ def test_bundled_networks_were_made_by_these_recipes(name: str) -> None:
     assert dataset_of(str(artifact.provenance["dataset"])).name == study.dataset
     assert artifact.labels.to_dict() == tree_of(study.dataset).to_dict()
     measured = [entry.effort for entry in artifact.measured]
-    assert measured == chosen_efforts(artifact.layers, study.recipe.random_plans)
+    assert measured == chosen_efforts(
+        artifact.layers,
+        study.recipe.random_plans,
+        widths=artifact.widths,
+        heads=tuple(artifact.heads),
+    )
 
 
 @pytest.mark.parametrize("name", BUNDLED)

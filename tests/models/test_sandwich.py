@@ -1,15 +1,19 @@
 import torch
 from graphs import random_images
 
+from adaptive.labels import LabelTree
 from adaptive.precision import Bits, PrecisionPlan, random_plans
 from models.calibrate import calibrate_ranges
-from models.heads import distillation
+from models.heads import HeadLoss, distillation
 from models.layers import SwitchableConv2d, SwitchableLinear
 from models.network import SwitchableNetwork, chain
 from models.pooling import GlobalAveraging
 from models.sandwich import sandwich_loss
 from models.window import square
 
+TREE = LabelTree(("a", "b", "c"), ("leaf",), ((), (), ()))
+SQUARES = HeadLoss(TREE, lambda logits, _labels: logits.square().sum())
+LABELS = torch.zeros(5, dtype=torch.int64)
 BITS = (Bits.INT16, Bits.INT8, Bits.INT4)
 
 
@@ -29,7 +33,7 @@ def network() -> SwitchableNetwork:
 
 def test_the_loss_is_that_of_the_widest_plus_the_mean_divergence_of_the_others() -> None:
     net, images = network(), torch.from_numpy(random_images(5))
-    loss = sandwich_loss(net, images, loss_of=lambda x: x.square().sum(), mixes=2, seed=7)
+    loss = sandwich_loss(net, images, LABELS, loss=SQUARES, mixes=2, seed=7)
 
     def answer(plan: PrecisionPlan) -> torch.Tensor:
         net.set_plan(plan)
@@ -45,7 +49,7 @@ def test_the_loss_is_that_of_the_widest_plus_the_mean_divergence_of_the_others()
 
 def test_every_bias_is_trained_and_mixes_may_be_left_out() -> None:
     net, images = network(), torch.from_numpy(random_images(5))
-    sandwich_loss(net, images, loss_of=lambda x: x.square().sum(), mixes=0, seed=0).backward()
+    sandwich_loss(net, images, LABELS, loss=SQUARES, mixes=0, seed=0).backward()
     for layer in net.switchable.values():
         assert layer.bias.grad is not None
         assert (layer.bias.grad.abs().sum(dim=1) > 0).all()
@@ -63,7 +67,7 @@ def test_mixes_are_drawn_from_a_pool_where_there_is_one() -> None:
     net.set_plan = note
     pool = [PrecisionPlan(net.layers, (Bits.INT16, Bits.INT8))]
     sandwich_loss(
-        net, images, loss_of=lambda x: x.square().sum(), mixes=2, seed=0, pool=pool
+        net, images, LABELS, loss=SQUARES, mixes=2, seed=0, pool=pool
     )  # more mixes than plans: each once
     assert asked == [
         *(PrecisionPlan.uniform(net.layers, bits) for bits in BITS),

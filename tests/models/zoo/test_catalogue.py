@@ -8,6 +8,7 @@ from torch import nn
 from adaptive.engine.reference import ReferenceEngine
 from adaptive.graph import Conv2d, LayerWork, Linear, Signal, layer_work
 from adaptive.labels import LabelTree
+from adaptive.nesting import Subnetwork, narrowed
 from adaptive.precision import Bits, Effort, PrecisionPlan
 from adaptive.shapes import infer_signals
 from models.calibrate import calibrate_ranges
@@ -21,7 +22,8 @@ CLASSES = {"resnet8": 10, "resnet20": 10, "mobilenet_v1_small": 10, "ds_cnn": 12
 
 
 def network(kind: Kind, classes: int | None = None) -> nn.Module:
-    return build(NetworkConfig(kind), classes=classes or CLASSES.get(kind, 1000))
+    config = NetworkConfig(kind, early="pair" if kind.endswith("_early") else None)
+    return build(config, classes=classes or CLASSES.get(kind, 1000), early=2)
 
 
 def parameters(kind: Kind) -> int:
@@ -134,10 +136,11 @@ def test_every_network_is_converted_and_answers_as_in_float(kind: Kind) -> None:
     images = np.random.default_rng(0).integers(0, 256, (2, *shape), dtype=np.uint8)
     pixels = torch.from_numpy(images)
     with torch.no_grad():
-        expected = plain(pixels.permute(0, 3, 1, 2).float() / 255)
-        answer = twin.head_real(pixels)
-    scale = float(expected.abs().max())
-    torch.testing.assert_close(answer, expected, rtol=1e-3, atol=1e-4 * scale)
+        found = plain(pixels.permute(0, 3, 1, 2).float() / 255)
+        answers = twin.answers(pixels)
+    for head, expected in (found if isinstance(found, dict) else {"leaf": found}).items():
+        scale = float(expected.abs().max())
+        torch.testing.assert_close(answers[head], expected, rtol=1e-3, atol=1e-4 * scale)
 
 
 @pytest.mark.parametrize("kind", ["resnet8", "ds_cnn", "squeezenet1_1", "mobilenet_v2"])
@@ -166,3 +169,23 @@ def test_a_width_is_a_factor_on_channels_where_there_is_one() -> None:
         NetworkConfig("resnet8", width=0.5)
     with pytest.raises(ValueError, match="expected above 0"):
         NetworkConfig("mobilenet_v1", width=0.0)
+    with pytest.raises(ValueError, match="expected shares falling"):
+        NetworkConfig("resnet8", widths=(0.5, 0.7))
+
+
+def test_the_early_head_costs_less_than_half_and_the_cheapest_leaf_less_than_a_quarter() -> None:
+    for kind, width, quarter in (("resnet8_early", 1.0, 0.45), ("mobilenet_v1_early", 0.25, 0.42)):
+        config = NetworkConfig(kind, width, early="pair", widths=(0.7, quarter, 0.25))
+        twin = convert(build(config, classes=10, early=5), (32, 32, 3))
+        graph, source = twin.graph(), Signal(twin.input_shape, 1.0, 0)
+        signals = infer_signals(source, graph)
+        macs = {}
+        for share in twin.widths:
+            nodes = narrowed(graph, signals, width=share) if share < 1.0 else graph
+            cut = Subnetwork(share, nodes, infer_signals(source, nodes), {})
+            for head, step in twin.heads.items():
+                macs[share, head] = sum(layer.macs for layer in cut.work(step))
+        assert macs[1.0, "early"] < 0.5 * macs[1.0, "leaf"]
+        assert macs[quarter, "leaf"] < 0.25 * macs[1.0, "leaf"]
+    with pytest.raises(ValueError, match="early is None, expected a level"):
+        NetworkConfig("resnet8_early")
