@@ -61,6 +61,21 @@ def plan_cycles(work: Sequence[LayerWork], plan: PrecisionPlan, cluster: Cluster
     return sum(layer_cycles(layer, plan.bits_of(layer.name), cluster) for layer in work)
 
 
+def macs_of(artifact: Artifact, effort: Effort) -> int:
+    """Count the multiply-accumulates of an effort for one image."""
+    return sum(work.macs for work in artifact.work_of(effort))
+
+
+def bytes_of(artifact: Artifact, effort: Effort) -> int:
+    """Count the bytes of weights and activations that an effort's layers read and write."""
+    return bytes_moved(artifact.work_of(effort), effort.plan)
+
+
+def bytes_moved(work: Sequence[LayerWork], plan: PrecisionPlan) -> int:
+    """Count the bytes of weights and activations that layers read and write under a plan."""
+    return sum((w.weights + w.inputs + w.outputs) * plan.bits_of(w.name) for w in work) // 8
+
+
 def frame_latency_s(
     work: Sequence[LayerWork],
     plan: PrecisionPlan,
@@ -77,8 +92,12 @@ def frame_latency_s(
     return cycles / (cluster.cores * frequency_hz)
 
 
-def efficient_efforts(artifact: Artifact, cluster: Cluster) -> tuple[Effort, ...]:
+def efficient_efforts(
+    artifact: Artifact, cluster: Cluster, *, level: str | None = None
+) -> tuple[Effort, ...]:
     """Return the measured efforts on the upper hull of accuracy over cycles, cheapest first.
+
+    Accuracy is that at a level of the labels, the leaves by default.
 
     Each step along the hull buys less accuracy a cycle than the one before; an effort below it is
     beaten by another one, or by time shared between two.
@@ -87,7 +106,7 @@ def efficient_efforts(artifact: Artifact, cluster: Cluster) -> tuple[Effort, ...
     -----
     Limits: accuracies are taken as measured, so gains smaller than their error bars stay in.
     """
-    level = artifact.labels.levels[0]
+    level = level or artifact.labels.levels[0]
     costs = [
         (
             plan_cycles(artifact.work_of(m.effort), m.effort.plan, cluster),
@@ -113,7 +132,12 @@ def _slope(a: tuple[float, float, Effort], b: tuple[float, float, Effort]) -> fl
 
 
 def build_points(
-    plant: Plant, artifact: Artifact, *, images_per_frame: int, efforts: Sequence[Effort] = ()
+    plant: Plant,
+    artifact: Artifact,
+    *,
+    images_per_frame: int,
+    efforts: Sequence[Effort] = (),
+    level: str | None = None,
 ) -> OperatingPointTable:
     """Cross a network's efforts with every cluster, OPP and duty of a board.
 
@@ -127,20 +151,30 @@ def build_points(
         How many images the network classifies to answer one frame.
     efforts
         Measured efforts to use; the efficient ones by default.
+    level
+        Level of the labels at which frames are answered; the leaves by default.
 
     Returns
     -------
     OperatingPointTable
         One point per combination; duty 0 (idle) once per cluster, at its slowest OPP.
 
+    Raises
+    ------
+    ConfigError
+        If the labels have no such level, or none of the efforts was measured at it.
+
     Notes
     -----
     `power_w` is taken with every node at the board's cap and the cluster kept busy: an upper
     bound on what the point draws below the cap.
     """
-    level = artifact.labels.levels[0]
+    levels = artifact.labels.levels
+    level = levels[0] if level is None else level
+    if level not in levels:
+        raise ConfigError(f"level is {level!r}, expected one of {', '.join(levels)}")
     measured = {m.effort: m.accuracy[level] for m in artifact.measured if level in m.accuracy}
-    chosen = tuple(efforts) or efficient_efforts(artifact, plant.clusters[0])
+    chosen = tuple(efforts) or efficient_efforts(artifact, plant.clusters[0], level=level)
     at_cap = np.full(len(plant.network.nodes), plant.cap_degc)
     points = []
     for cluster, effort in product(plant.clusters, chosen):

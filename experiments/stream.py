@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from adaptive.artifact import Artifact
+from adaptive.engine.answer import right_answers
 from adaptive.engine.protocol import EngineName, default_engine, make_engine
 from adaptive.precision import Effort
 from models.data import LabelledImages
@@ -155,6 +156,9 @@ class FormStream:
         if key not in self._right:
             if effort not in self._answers:
                 self._answers[effort] = self._engine.probabilities(self._pixels, effort)
-            right = self._artifact.labels.correct(self._answers[effort], self._labels, level=level)
+            at_levels = right_answers(
+                self._artifact, effort.head, self._answers[effort], self._labels
+            )
+            right = at_levels[self.levels.index(level)]
             self._right[key] = np.concatenate([[0], np.cumsum(right)])
         return self._right[key]

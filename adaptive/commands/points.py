@@ -20,6 +20,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--images-per-frame", type=int, default=64, metavar="N", help="(%(default)s)"
     )
+    parser.add_argument(
+        "--level", metavar="NAME", help="level of the labels to answer at (the leaves)"
+    )
     parser.add_argument("--out", type=Path, metavar="FILE", help="write the points as JSON")
     parser.add_argument("--all", action="store_true", help="list dominated points too")
     parser.add_argument("--json", action="store_true", help="print one JSON object a line")
@@ -28,7 +31,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Build, write and list the points."""
     table = build_points(
-        load_board(args.board), load_artifact(args.artifact), images_per_frame=args.images_per_frame
+        load_board(args.board),
+        load_artifact(args.artifact),
+        images_per_frame=args.images_per_frame,
+        level=args.level,
     )
     if args.out:
         save_points(table, args.out)

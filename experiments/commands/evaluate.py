@@ -43,6 +43,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="all-16, all-8, bits in layer order such as 16.8.8, a JSON or YAML file "
         "{layer: bits}, or random:N",
     )
+    parser.add_argument(
+        "--width", type=float, default=1.0, metavar="SHARE", help="share of the channels (1)"
+    )
+    parser.add_argument("--head", default="leaf", metavar="NAME", help="head that answers (leaf)")
     parser.add_argument("--seed", type=int, default=0, help="draws the plans of random:N (0)")
     parser.add_argument(
         "--data-dir", type=Path, metavar="DIR", help="folder of the data set ($ADAPTIVE_DATA)"
@@ -65,7 +69,7 @@ def run(args: argparse.Namespace) -> int:
     """Print accuracy per level, with its 95 % interval, for each plan."""
     artifact = load_artifact(args.artifact)
     plans = chosen_plans(args.plan, artifact.layers, seed=args.seed)
-    efforts = [Effort(plan) for plan in plans]
+    efforts = [chosen_effort(plan, args) for plan in plans]
     for effort in efforts:
         artifact.require(effort)
     chosen = chosen_dataset(artifact, args.dataset)
@@ -73,6 +77,11 @@ def run(args: argparse.Namespace) -> int:
     check_fit(artifact, chosen, data)
     if args.alpha is not None and not 0.0 < args.alpha < 1.0:
         raise ConfigError(f"--alpha is {args.alpha}, expected above 0 and below 1")
+    if args.alpha is not None and args.head in artifact.head_levels:
+        raise ConfigError(
+            f"--alpha with --head {args.head}: it answers at {artifact.head_levels[args.head]}, "
+            "expected a head that tells leaves"
+        )
     with watched(f"{len(efforts)} plans, {len(data):,} images") as progress:
         rows = evaluate(artifact, efforts, data, engine=args.engine, progress=progress)
     if not args.json:
@@ -81,7 +90,7 @@ def run(args: argparse.Namespace) -> int:
             f"{artifact.name} ({artifact.checksum[:12]}), {len(data)} held-out images, "
             f"{engine} integer engine"
         )
-        print(f"{'plan':<24} {'level':<10} {'accuracy':>9}   {'95 % interval':<16} mapped upward")
+        print(f"{'effort':<24} {'level':<10} {'accuracy':>9}   {'95 % interval':<16} mapped upward")
     for row in rows:
         print(json.dumps(row) if args.json else _line(row))
     if args.alpha is not None:
@@ -115,6 +124,14 @@ def chosen_plans(text: str, layers: tuple[str, ...], *, seed: int) -> tuple[Prec
     return random_plans(layers, int(count), seed=seed)
 
 
+def chosen_effort(plan: PrecisionPlan, args: argparse.Namespace) -> Effort:
+    """Read `--width` and `--head`; raises ConfigError saying what is wrong with them."""
+    try:
+        return Effort(plan, args.width, args.head)
+    except ValueError as error:
+        raise ConfigError(f"--width or --head: {error}") from error
+
+
 def chosen_dataset(artifact: Artifact, named: str | None) -> DataSet:
     """Return the data set named, else the one in the artifact's provenance, else the digits.
 
@@ -142,14 +159,19 @@ def check_fit(artifact: Artifact, known: DataSet, data: ImageSet) -> None:
 
 @dataclass(slots=True)
 class _Tally:
-    """Right answers so far, by level: of the summed probabilities, and of the best leaf."""
+    """Right answers so far, by level: of the summed probabilities, and of the best leaf.
+
+    `tree` is of the labels that the head tells, `above` the index of its node for each leaf.
+    """
 
     tree: LabelTree
+    above: NDArray[np.int64]
     marginalised: dict[str, int] = field(default_factory=dict)
     mapped: dict[str, int] = field(default_factory=dict)
 
     def add(self, probabilities: NDArray[np.float64], labels: NDArray[np.int64]) -> None:
         """Count one batch."""
+        labels = self.above[labels]
         best = self.tree.predict(probabilities, self.tree.levels[0])
         for level in self.tree.levels:
             above = self.tree.ancestors(level)
@@ -172,7 +194,7 @@ def evaluate(
     `accuracy` counts the node of greatest summed probability, `mapped` the node above the best
     leaf; at the leaves they are the same.
     """
-    tallies = {effort: _Tally(artifact.labels) for effort in efforts}
+    tallies = {effort: _tally(artifact, effort.head) for effort in efforts}
     for effort, probabilities, labels in answers(
         artifact, efforts, data, engine=engine, progress=progress
     ):
@@ -180,8 +202,14 @@ def evaluate(
     return [
         _row(artifact, effort, level, tally, n=len(data))
         for effort, tally in tallies.items()
-        for level in artifact.labels.levels
+        for level in tally.tree.levels
     ]
+
+
+def _tally(artifact: Artifact, head: str) -> _Tally:
+    """Begin to count the answers of a head."""
+    own = artifact.labels_of(head)
+    return _Tally(own, artifact.labels.ancestors(own.levels[0]))
 
 
 def _row(artifact: Artifact, effort: Effort, level: str, tally: _Tally, *, n: int) -> Row:
@@ -191,7 +219,7 @@ def _row(artifact: Artifact, effort: Effort, level: str, tally: _Tally, *, n: in
     mapped_low, mapped_high = wilson_interval(mapped, n)
     return {
         "artifact": artifact.name,
-        "plan": effort.plan.code,
+        "plan": effort.code,
         "level": level,
         "accuracy": right / n,
         "low": low,

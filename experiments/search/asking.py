@@ -5,6 +5,7 @@ import argparse
 import numpy as np
 
 from adaptive.artifact import Artifact
+from adaptive.cost import macs_of
 from adaptive.errors import ConfigError
 from adaptive.plant import Plant
 from adaptive.precision import Bits
@@ -43,7 +44,10 @@ def chosen_space(artifact: Artifact, args: argparse.Namespace) -> SearchSpace:
         if len(bits) < 2 or not set(bits) <= set(artifact.bits):
             known = ",".join(str(int(width)) for width in artifact.bits)
             raise ConfigError(f"--bits is {args.bits!r}, expected two or more of {known}")
-    return SearchSpace(artifact.layers, groups, bits, artifact.widths, tuple(artifact.heads))
+    level = args.level or artifact.labels.levels[0]
+    heads = tuple(head for head in artifact.heads if level in artifact.labels_of(head).levels)
+    # An unknown level is refused by the command, in its own words.
+    return SearchSpace(artifact.layers, groups, bits, artifact.widths, heads or ("leaf",))
 
 
 def chosen_cost(
@@ -72,15 +76,14 @@ def chosen_cost(
 
 def wide_ratio(artifact: Artifact, space: SearchSpace) -> Cost:
     """Return the share of multiply-accumulates that run at the widest bits."""
-    macs = {work.name: work.macs for work in artifact.work}
-    whole = sum(macs.values())
+    whole = macs_of(artifact, space.effort(space.dearest))
 
     def cost(mix: Mix) -> float:
-        plan = space.effort(mix).plan
+        effort = space.effort(mix)
         wide = (
-            macs[layer]
-            for layer, bits in zip(plan.layers, plan.bits, strict=True)
-            if bits == space.bits[0]
+            work.macs
+            for work in artifact.work_of(effort)
+            if effort.plan.bits_of(work.name) == space.bits[0]
         )
         return sum(wide) / whole
 

@@ -132,7 +132,7 @@ def test_mapped_answers_are_the_nodes_above_the_best_leaf(
 
 
 def test_both_ways_upward_can_differ() -> None:
-    tally = evaluate._Tally(TREE)
+    tally = evaluate._Tally(TREE, np.arange(len(TREE.leaves)))
     # The best leaf is c, though a and b together are likelier; the truth is b, then d.
     tally.add(np.array([[0.3, 0.3, 0.4, 0.0]] * 2), np.array([1, 3]))
     tally.add(np.array([[0.9, 0.1, 0.0, 0.0]]), np.array([0]))

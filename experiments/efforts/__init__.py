@@ -1,0 +1,1 @@
+"""What every effort of a network costs and gives, and what escalation between two saves."""

@@ -1,0 +1,131 @@
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor, nn
+
+from adaptive.artifact import Artifact, load_artifact, save_artifact
+from adaptive.cost import bytes_of, macs_of
+from adaptive.errors import ConfigError
+from adaptive.escalation import Escalation, expected_macs
+from adaptive.precision import Bits, Effort, PrecisionPlan
+from adaptive.search.costs import load_costs
+from experiments import effort_table
+from experiments.commands import evaluate
+from experiments.efforts.answered import Answered, answered
+from experiments.efforts.front import front_figures
+from experiments.efforts.rows import choose_escalations, escalation_row, uniform_efforts
+from models.calibrate import calibrate_ranges
+from models.convert import convert
+from models.data import load_digits
+from models.export import export_network
+from models.nested import nest
+
+TREE = load_artifact("digits").labels
+COARSE = TREE.levels[1]
+
+
+class Digits(nn.Module):
+    """A network of random weights for 8 x 8 digits, with a head after its first layer."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.stem, self.norm = nn.Conv2d(1, 8, 3, padding=1), nn.BatchNorm2d(8)
+        self.conv, self.norm2 = nn.Conv2d(8, 16, 3, stride=2, padding=1), nn.BatchNorm2d(16)
+        self.pool, self.flatten = nn.AdaptiveAvgPool2d(1), nn.Flatten()
+        self.early = nn.Linear(8, len(TREE.nodes(COARSE)))
+        self.head = nn.Linear(16, 10)
+
+    def forward(self, x: Tensor) -> dict[str, Tensor]:
+        x = self.norm(self.stem(x)).relu()
+        early = self.early(self.flatten(self.pool(x)))
+        x = self.norm2(self.conv(x)).relu()
+        return {"early": early, "leaf": self.head(self.flatten(self.pool(x)))}
+
+
+@pytest.fixture(scope="module")
+def artifact() -> Artifact:
+    torch.manual_seed(0)
+    network = convert(nest(Digits(), (0.5,)), (8, 8, 1))
+    calibrate_ranges(network, load_digits("calibration").images[:20])
+    return export_network(
+        network, name="nested", labels=TREE, provenance={}, head_levels={"early": COARSE}
+    )
+
+
+@pytest.fixture
+def path(artifact: Artifact, tmp_path: Path) -> str:
+    save_artifact(artifact, tmp_path / "nested.npz")
+    return str(tmp_path / "nested.npz")
+
+
+def test_each_effort_has_a_row_for_each_level_it_tells(
+    artifact: Artifact, path: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert effort_table.main(["--artifact", path, "--json", "--images", "40"]) == 0
+    rows = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    plain = [row for row in rows if ">" not in row["effort"]]
+    assert len(plain) == 2 * 2 * (len(TREE.levels) + len(TREE.levels) - 1)
+    assert set(rows[0]) == {"artifact", "effort", "macs", "bytes", "level", "top1", "low", "high"}
+    assert all(row["low"] <= row["top1"] <= row["high"] for row in rows)
+    for effort in uniform_efforts(artifact):
+        mine = [row for row in plain if row["effort"] == effort.code]
+        assert {row["macs"] for row in mine} == {macs_of(artifact, effort)}
+        assert {row["bytes"] for row in mine} == {bytes_of(artifact, effort)}
+    assert effort_table.main(["--artifact", path, "--images", "40"]) == 0
+    assert "all-8 w0.5 early" in capsys.readouterr().out
+
+
+def test_the_table_agrees_with_evaluate(artifact: Artifact) -> None:
+    few = next(iter(load_digits("test").batches(50)))
+    plan = PrecisionPlan.uniform(artifact.layers, Bits.INT8)
+    efforts = [Effort(plan, 0.5), Effort(plan, 0.5, "early")]
+    found = answered(artifact, efforts, few)
+    for row in evaluate.evaluate(artifact, efforts, few):
+        effort = next(effort for effort in efforts if effort.code == row["plan"])
+        assert row["accuracy"] == found[effort].right[str(row["level"])].mean()
+
+
+def test_the_front_of_all_efforts_is_never_below_that_of_bits(artifact: Artifact) -> None:
+    few = next(iter(load_digits("test").batches(50)))
+    found = answered(artifact, uniform_efforts(artifact), few)
+    figures = {
+        m.metric: m.value
+        for m in front_figures(artifact, found, load_costs("accelerator", artifact))
+    }
+    assert figures["nested efforts hypervolume"] >= figures["nested bits hypervolume"]
+    for name, value in figures.items():
+        if "bits energy" in name:
+            assert figures[name.replace("bits", "efforts")] <= value
+
+
+def of(right: list[int], confidence: list[float]) -> Answered:
+    return Answered({COARSE: np.array(right, bool)}, {COARSE: np.array(confidence)})
+
+
+def test_an_escalation_is_chosen_on_one_set_and_reported_on_another(artifact: Artifact) -> None:
+    plan = PrecisionPlan.uniform(artifact.layers, Bits.INT8)
+    early, leaf = Effort(plan, head="early"), Effort(plan)
+    known = {
+        early: of([1, 1, 1, 0], [0.9, 0.8, 0.7, 0.4]),
+        leaf: of([1, 1, 1, 1], [1.0] * 4),
+    }
+    (rule,) = choose_escalations(artifact, known)
+    assert rule == Escalation(early, leaf, COARSE, 0.7)
+    fresh = {early: of([1, 0, 0, 0], [0.9, 0.8, 0.6, 0.5]), leaf: of([0, 1, 1, 0], [1.0] * 4)}
+    row = escalation_row(artifact, rule, fresh)
+    assert row.top1 == 0.5
+    assert row.macs == round(expected_macs(artifact, rule, 0.5))
+    assert bytes_of(artifact, early) < row.bytes < bytes_of(artifact, leaf) + 10
+
+
+def test_a_table_without_efforts_and_wrong_counts_are_refused(
+    path: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(effort_table, "artifact_names", lambda: ("digits",))
+    with pytest.raises(ConfigError, match=r"none of the bundled networks \(digits\)"):
+        effort_table.main([])
+    with pytest.raises(ConfigError, match="--images is 0"):
+        effort_table.main(["--artifact", path, "--images", "0"])
