@@ -139,7 +139,7 @@ void aim_convolution(Task &task) {
 void shift_constants(Constants &k, ptrdiff_t by) {
   k.high += by, k.cross += by, k.cross_plain += by, k.low += by;
   k.bias += by, k.multiplier += by, k.pre_shift += by, k.shift += by;
-  k.start += by, k.rounding += by;
+  k.start += by, k.lift += by, k.rounding += by, k.high_shift += by;
   k.bias_high += by, k.bias_middle += by, k.bias_low += by;
 }
 

@@ -17,18 +17,22 @@ struct Constants {
   const int32_t *high, *cross, *cross_plain, *low;
   const int64_t *bias;
   const int32_t *multiplier, *pre_shift, *shift;
-  // `narrow`: every sum with its bias fits 31 bits and every shift is 32 or more. `start` is then
-  // `high` plus the bias and half of what the pre-shift drops.
+  // `narrow`: every sum with its bias fits 31 bits, shifted right by `pre_shift`, then left by
+  // `lift` so that `high_shift` is 1 or more. `start` is `high` plus the bias and half of what the
+  // pre-shift drops.
   bool narrow;
-  const int32_t *start;
+  const int32_t *start, *lift;
   // `split`: at 16 bits, where the bias with half of what the pre-shift drops is
   // `bias_high` 2^16 + `bias_middle` 2^8 + `bias_low`, carries between the three sums leave 32 bits,
   // and what exceeds 31 bits saturates to the last code.
   bool split;
   const int32_t *bias_high, *bias_middle, *bias_low;
-  // Half of what `shift` drops, plus the stored form of the output's zero point scaled up; the
-  // channels of a block with even numbers come first. Only where `narrow` or `split`.
-  const int64_t *rounding;
+  // Where `narrow` or `split`, what lies above the lower 32 bits of a product says all: it takes
+  // `rounding` (half of what is dropped, and the stored form of the output's zero point scaled up),
+  // and `high_shift` turns it into a stored code.
+  const int32_t *rounding, *high_shift;
+  // Some `pre_shift` or `lift` is not zero where `narrow`; some pre-shift is above 16 where `split`.
+  bool deep;
   int32_t zero, least, greatest;  // in codes of `bits`; least and greatest before the zero point
   int32_t stored_least;           // of what is stored: a code plus 128, or plus 32896 at 16 bits
   int bits;                       // of the output

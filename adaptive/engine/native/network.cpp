@@ -1,5 +1,6 @@
 #include "network.h"
 
+#include "constants.h"
 #include "error.h"
 
 namespace ae {
@@ -7,9 +8,6 @@ namespace {
 
 constexpr int64_t kNarrowTerms = 40000;  // more products may sum beyond 32 bits
 constexpr int64_t kLargestPlane = int64_t{1} << 31;
-constexpr int64_t kSplitTerms = 30000;  // so many may still take a bias of 30 bits
-constexpr int64_t kLargestPart = int64_t{1} << 30;
-constexpr size_t kStarts = 8;  // vectors of 32 bits for each channel
 constexpr int kSlack = 64;  // bytes that may be read beyond the last one
 
 int32_t largest(int32_t a, int64_t b) { return a > b ? a : static_cast<int32_t>(b); }
@@ -113,9 +111,10 @@ bool Network::choose_constants() {
     channels += static_cast<size_t>(layers[i].blocks) * kBlock *
                 static_cast<size_t>(is_depthwise(n) ? 1 : n.groups);
   }
-  if (!starts_.resize(channels * kStarts * kSlots) || !roundings_.resize(channels * kSlots)) {
+  if (!derived_.resize(channels * kDerived * kSlots)) {
     return fail("no memory for the constants of %zu channels", channels);
   }
+  int32_t *room = derived_.data();
   for (uint32_t i = 0; i < h.node_count; ++i) {
     const FileNode &n = file.node(i);
     if (!is_layer(n)) continue;
@@ -126,86 +125,12 @@ bool Network::choose_constants() {
     layer.wide = depth * n.kernel_y * n.kernel_x > kNarrowTerms;
     const int64_t count = int64_t{layer.blocks} * kBlock * (is_depthwise(n) ? 1 : n.groups);
     for (int slot = 0; slot < kSlots; ++slot) {
-      if (h.bits & (1u << slot)) constants_of(n, layer, slot, count);
+      if (!(h.bits & (1u << slot))) continue;
+      layer.constants[slot] = derive_constants(*this, n, slot, count, room);
+      room += kDerived * count;
     }
   }
   return true;
-}
-
-void Network::constants_of(const FileNode &node, Layer &layer, int slot, int64_t channels) {
-  const auto count = static_cast<size_t>(channels);
-  int32_t *high = starts_.data() + starts_used_;
-  int32_t *cross = high + count, *cross_plain = cross + count, *low = cross_plain + count;
-  int32_t *start = low + count, *parts = start + count;
-  starts_used_ += kStarts * count;
-  int64_t *rounding = roundings_.data() + roundings_used_;
-  roundings_used_ += count;
-
-  Constants &k = layer.constants[slot];
-  const FileRequantiser &r = *file.at<FileRequantiser>(node.constants[slot]);
-  k.bias = reinterpret_cast<const int64_t *>(&r + 1);
-  k.multiplier = reinterpret_cast<const int32_t *>(k.bias + count);
-  k.pre_shift = k.multiplier + count;
-  k.shift = k.pre_shift + count;
-  k.bits = r.bits;
-  k.zero = r.zero >> (16 - r.bits);
-  const int32_t limit = r.bits == 16 ? kCodeMax : (1 << (r.bits - 1)) - 1;
-  k.least = node.relu ? 0 : -(1 << (r.bits - 1)) - k.zero;
-  k.greatest = limit - k.zero;
-  k.high = high, k.cross = cross, k.cross_plain = cross_plain, k.low = low;
-  k.start = start, k.rounding = rounding;
-  k.bias_high = parts, k.bias_middle = parts + count, k.bias_low = parts + 2 * count;
-  const int32_t stored = r.bits == 16 ? kPlaneOffset : 1 << (r.bits - 1);
-  k.stored_least = k.least + k.zero + stored;
-
-  const auto input = static_cast<size_t>(file.inputs(node)[0]);
-  const int32_t zero_code = file.signal(static_cast<uint32_t>(input)).zero;
-  const int32_t zero = slot == kAt4 ? (zero_code >> 12) + 8 : geometry[input].zero_high;
-  const int32_t a = zero - kernels->source_offset, b = kPlainLow - kernels->source_offset;
-  const int8_t *wh = file.at<int8_t>(node.weights[slot == kAt4 ? 2 : 0]);
-  const int8_t *wl = file.at<int8_t>(node.weights[slot == kAt4 ? 2 : 1]);
-  k.narrow = slot != kAt16 && !layer.wide;
-  k.split = slot == kAt16 && int64_t{layer.panel / kBlock} < kSplitTerms;
-  for (size_t i = 0; i < count; ++i) {
-    int32_t sum_high = 0, sum_low = 0, magnitude = 0;
-    const ptrdiff_t panel = static_cast<ptrdiff_t>(i / kBlock) * layer.panel;
-    for (ptrdiff_t q = 0; q < layer.panel; q += kBlock * kQuad) {
-      for (int j = 0; j < kQuad; ++j) {
-        const ptrdiff_t at = panel + q + static_cast<ptrdiff_t>(i % kBlock) * kQuad + j;
-        sum_high += wh[at];
-        sum_low += wl[at];
-        magnitude += wh[at] < 0 ? -wh[at] : wh[at];
-      }
-    }
-    high[i] = mul32(-a, sum_high);
-    cross_plain[i] = mul32(-a, sum_low);
-    cross[i] = add32(cross_plain[i], mul32(-b, sum_high));
-    low[i] = mul32(-b, sum_low);
-    // The sum with its bias stays within `bound`; what is scaled must fit 32 bits too.
-    const int64_t bias = k.bias[i];
-    const int64_t bound = int64_t{magnitude} * 255 + (bias < 0 ? -bias : bias);
-    const int shift = k.shift[i];
-    const int64_t half_bias = add64(bias, (int64_t{1} << k.pre_shift[i]) >> 1);
-    // The stored zero point scaled up by `shift` must leave room in 64 bits.
-    const bool scales = shift >= 32 && shift <= 61 && k.zero + stored < int64_t{1} << (61 - shift);
-    k.narrow = k.narrow && scales && k.pre_shift[i] < 30 &&
-               bound < INT32_MAX / 2 && (bound * k.multiplier[i] >> shift) < (1 << 30);
-    start[i] = add32(high[i], static_cast<int32_t>(half_bias));
-    // Saturated to 31 bits less a few, a sum must still pass both ends of the codes.
-    constexpr int64_t kSaturated = INT32_MAX - (1 << 17);
-    const bool passes = kSaturated * k.multiplier[i] >> shift > 65536;
-    k.split = k.split && scales && (k.pre_shift[i] >= 16 || passes) &&
-              half_bias >> 16 < kLargestPart && half_bias >> 16 > -kLargestPart;
-    parts[i] = static_cast<int32_t>(half_bias >> 16);
-    parts[i + count] = static_cast<int32_t>(half_bias >> 8 & 255);
-    parts[i + 2 * count] = static_cast<int32_t>(half_bias & 255);
-  }
-  for (size_t i = 0; i < count && (k.narrow || k.split); ++i) {
-    const size_t in_block = i % kBlock;
-    const size_t place = in_block / 2 + in_block % 2 * (kBlock / 2);
-    const int64_t half = int64_t{1} << (k.shift[i] - 1);
-    rounding[i - in_block + place] = half + (k.zero + stored) * (int64_t{1} << k.shift[i]);
-  }
 }
 
 void Network::find_fusions() {

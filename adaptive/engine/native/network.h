@@ -57,12 +57,9 @@ class Network {
   bool measure();
   bool lay_out_runs();
   bool choose_constants();
-  void constants_of(const FileNode &node, Layer &layer, int slot, int64_t channels);
   void find_fusions();
 
-  Array<int32_t> starts_;    // starting values of sums
-  Array<int64_t> roundings_;
-  size_t starts_used_ = 0, roundings_used_ = 0;
+  Array<int32_t> derived_;  // what constants point at beside the file
 };
 
 }  // namespace ae

@@ -98,25 +98,15 @@ inline Vector join_sums(const Constants &k, int channel, Sums s) {
   return _mm256_or_si256(_mm256_sllv_epi32(high, up), _mm256_srlv_epi32(rest, pre));
 }
 
-// Four products of 64 bits, rounded and shifted. There is no arithmetic shift of 64 bits: products
-// are made positive by adding 2^62.
-inline Vector shift_products(Vector products, const int64_t *rounding, Vector shift) {
-  const Vector top = _mm256_set1_epi64x(int64_t{1} << 62);
-  const Vector raised = _mm256_add_epi64(_mm256_add_epi64(products, load(rounding)), top);
-  return _mm256_sub_epi64(_mm256_srlv_epi64(raised, shift), _mm256_srlv_epi64(top, shift));
-}
-
 // Values of 32 bits to stored codes within their limits.
 inline Vector scale_values(const Constants &k, int channel, Vector value) {
-  const Vector multiplier = load(k.multiplier + channel), shift = load(k.shift + channel);
-  // A block's even channels come first.
-  const int64_t *even = k.rounding + channel / kBlock * kBlock + channel % kBlock / 2;
-  const Vector a = shift_products(_mm256_mul_epi32(value, multiplier), even,
-                                  _mm256_and_si256(shift, _mm256_set1_epi64x(0xFFFFFFFF)));
-  const Vector b = shift_products(
-      _mm256_mul_epi32(_mm256_srli_epi64(value, 32), _mm256_srli_epi64(multiplier, 32)),
-      even + kBlock / 2, _mm256_srli_epi64(shift, 32));
-  const Vector stored = _mm256_blend_epi32(a, _mm256_slli_epi64(b, 32), 0xAA);
+  const Vector multiplier = load(k.multiplier + channel);
+  const Vector even = _mm256_mul_epi32(value, multiplier);
+  const Vector odd =
+      _mm256_mul_epi32(_mm256_srli_epi64(value, 32), _mm256_srli_epi64(multiplier, 32));
+  const Vector high = _mm256_blend_epi32(_mm256_srli_epi64(even, 32), odd, 0xAA);
+  const Vector stored = _mm256_srav_epi32(_mm256_add_epi32(high, load(k.rounding + channel)),
+                                          load(k.high_shift + channel));
   const Vector most = _mm256_set1_epi32(k.bits == 16 ? 65535 : (1 << k.bits) - 1);
   return _mm256_min_epi32(_mm256_max_epi32(stored, _mm256_set1_epi32(k.stored_least)), most);
 }
@@ -179,7 +169,9 @@ inline bool in_vectors(const Constants &k) {
 
 template <Products P>
 inline Vector to_stored(const Constants &k, int channel, const Sums &s) {
-  return scale_values(k, channel, P == Products::kHigh ? s.high : join_sums(k, channel, s));
+  if constexpr (P != Products::kHigh) return scale_values(k, channel, join_sums(k, channel, s));
+  const Vector shifted = _mm256_srav_epi32(s.high, load(k.pre_shift + channel));
+  return scale_values(k, channel, _mm256_sllv_epi32(shifted, load(k.lift + channel)));
 }
 
 // Accumulators of a block one by one, for constants that the vectors do not take.

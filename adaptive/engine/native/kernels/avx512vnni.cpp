@@ -1,14 +1,10 @@
 // AVX512-VNNI kernels: vpdpbusd sums four byte products into each of 16 channels.
-#include <immintrin.h>
-
-#include "finish.h"
+#include "avx512finish.h"
 #include "simple.h"
 #include "walk.h"
 
 namespace ae {
 namespace {
-
-using Vector = __m512i;
 
 // Inline assembly, because gcc 12 moves accumulators in and out of memory around the intrinsic.
 inline void dot(Vector &sum, Vector bytes, Vector weights) {
@@ -22,69 +18,11 @@ constexpr bool reads_low_codes(Products p) {
   return p == Products::kFast || p == Products::kExact;
 }
 
-inline Vector load(const void *at) { return _mm512_loadu_si512(at); }
-
 inline Vector broadcast(const uint8_t *at) {
   int32_t quad;
   __builtin_memcpy(&quad, at, sizeof quad);
-  return _mm512_set1_epi32(quad);
+  return repeat(quad);
 }
-
-inline Vector widen_bytes(const uint8_t *at) {
-  return _mm512_cvtepu8_epi32(_mm_loadu_si128(reinterpret_cast<const __m128i *>(at)));
-}
-
-// One block's constants of the second step, loaded once for all positions of a tile.
-struct Scale {
-  Vector multiplier, odd_multiplier, rounding, odd_rounding, shift, odd_shift;
-
-  Scale(const Constants &k, int first)
-      : multiplier(load(k.multiplier + first)),
-        odd_multiplier(_mm512_srli_epi64(multiplier, 32)),
-        rounding(load(k.rounding + first)),
-        odd_rounding(load(k.rounding + first + 8)) {
-    const Vector both = load(k.shift + first);
-    shift = _mm512_and_si512(both, _mm512_set1_epi64(0xFFFFFFFF));
-    odd_shift = _mm512_sub_epi64(_mm512_srli_epi64(both, 32), _mm512_set1_epi64(32));
-  }
-
-  // Values to stored codes, not yet clamped. Odd channels come out in the upper halves of 64 bits.
-  Vector apply(Vector value) const {
-    const Vector even = _mm512_mul_epi32(value, multiplier);
-    const Vector odd = _mm512_mul_epi32(_mm512_srli_epi64(value, 32), odd_multiplier);
-    return _mm512_mask_blend_epi32(
-        0xAAAA, _mm512_srav_epi64(_mm512_add_epi64(even, rounding), shift),
-        _mm512_srav_epi64(_mm512_add_epi64(odd, odd_rounding), odd_shift));
-  }
-};
-
-// One block's constants of the first step at 16 bits: three sums to one value of 32 bits.
-struct Joint {
-  Vector up, down, right, least, greatest;
-
-  Joint(const Constants &k, int first) {
-    const Vector pre = load(k.pre_shift + first), sixteen = _mm512_set1_epi32(16);
-    const Vector zero = _mm512_setzero_si512();
-    down = pre;
-    up = _mm512_max_epi32(_mm512_sub_epi32(sixteen, pre), zero);
-    right = _mm512_max_epi32(_mm512_sub_epi32(pre, sixteen), zero);
-    greatest = _mm512_srlv_epi32(_mm512_set1_epi32(INT32_MAX), up);
-    least = _mm512_xor_si512(greatest, _mm512_set1_epi32(-1));
-  }
-
-  // high 2^16 + cross 2^8 + low, shifted right by the pre-shift and saturated; each sum holds its
-  // part of the bias already. Carries go up, the bytes left behind are the value's lower end.
-  Vector join(Vector high, Vector cross, Vector low) const {
-    cross = _mm512_add_epi32(cross, _mm512_srai_epi32(low, 8));
-    high = _mm512_add_epi32(high, _mm512_srai_epi32(cross, 8));
-    high = _mm512_srav_epi32(high, right);
-    high = _mm512_min_epi32(_mm512_max_epi32(high, least), greatest);
-    const Vector middle = _mm512_slli_epi32(_mm512_and_si512(cross, _mm512_set1_epi32(255)), 8);
-    // (low & 255) | middle
-    const Vector rest = _mm512_ternarylogic_epi32(low, _mm512_set1_epi32(255), middle, 0xEA);
-    return _mm512_or_si512(_mm512_sllv_epi32(high, up), _mm512_srlv_epi32(rest, down));
-  }
-};
 
 // What the sums of one block start from: the offsets of the stored bytes and, where the second step
 // is done in vectors, the bias.
@@ -105,115 +43,65 @@ struct Starts {
   }
 };
 
-// Stored codes, between the least and the greatest, to the codes they stand for.
-inline Vector clamp_stored(const Constants &k, Vector stored) {
-  const Vector most = _mm512_set1_epi32(k.bits == 16 ? 65535 : (1 << k.bits) - 1);
-  return _mm512_min_epi32(_mm512_max_epi32(stored, _mm512_set1_epi32(k.stored_least)), most);
+// Accumulators one by one, for constants that the vectors do not take.
+template <Products P>
+__attribute__((noinline)) void spill(Vector high, Vector cross, Vector low, int64_t *total) {
+  alignas(64) int32_t h[kBlock], x[kBlock], l[kBlock];
+  _mm512_store_si512(h, high);
+  _mm512_store_si512(x, cross);
+  _mm512_store_si512(l, low);
+  for (int i = 0; i < kBlock; ++i) {
+    total[i] = P == Products::kHigh ? h[i]
+                                    : combine(h[i], x[i], P == Products::kExact ? l[i] : 0);
+  }
 }
 
-// The first `count` bytes. Masked stores take tens of cycles on some cores.
-inline void store_some(uint8_t *at, __m128i bytes, int count) {
-  if (count >= kBlock) return _mm_storeu_si128(reinterpret_cast<__m128i *>(at), bytes);
-  if (count & 8) {
-    _mm_storel_epi64(reinterpret_cast<__m128i *>(at), bytes);
-    bytes = _mm_srli_si128(bytes, 8);
-    at += 8;
-  }
-  uint64_t rest = static_cast<uint64_t>(_mm_cvtsi128_si64(bytes));
-  if (count & 4) {
-    __builtin_memcpy(at, &rest, 4);
-    rest >>= 32;
-    at += 4;
-  }
-  if (count & 2) {
-    __builtin_memcpy(at, &rest, 2);
-    rest >>= 16;
-    at += 2;
-  }
-  if (count & 1) *at = static_cast<uint8_t>(rest);
-}
-
-// Splits stored codes into planes; `low` is 0 where there is no low plane.
-inline void store_planes(uint8_t *target, ptrdiff_t low, Vector t, int count) {
-  store_some(target, _mm512_cvtepi32_epi8(_mm512_srli_epi32(t, 8)), count);
-  if (low) store_some(target + low, _mm512_cvtepi32_epi8(t), count);
-}
-
-// The addition behind a convolution: two codes of 16 bits in each lane, one multiply-add.
-struct AddConstants {
-  Vector multipliers, offset, zero, least;
-  __m128i shift;
-
-  explicit AddConstants(const Rescale &r)
-      : multipliers(_mm512_set1_epi32(r.multiplier[0] | r.multiplier[1] << 16)),
-        offset(_mm512_set1_epi32(r.offset)),
-        zero(_mm512_set1_epi32(r.zero + kPlaneOffset)),
-        least(_mm512_set1_epi32(r.least + kPlaneOffset)),
-        shift(_mm_cvtsi32_si128(r.shift)) {}
-
-  Vector add(Vector code, Vector other) const {
-    const Vector pair = _mm512_mask_blend_epi16(0xAAAAAAAA, code, _mm512_slli_epi32(other, 16));
-    const Vector total = _mm512_add_epi32(_mm512_madd_epi16(pair, multipliers), offset);
-    const Vector t = _mm512_add_epi32(_mm512_sra_epi32(total, shift), zero);
-    return _mm512_min_epi32(_mm512_max_epi32(t, least), _mm512_set1_epi32(65535));
-  }
-};
-
-// Codes of `other` plus 32896 in each lane.
-inline Vector load_stored(const uint8_t *at, ptrdiff_t low) {
-  const Vector high = _mm512_slli_epi32(widen_bytes(at), 8);
-  return _mm512_or_si512(high, low ? widen_bytes(at + low) : _mm512_set1_epi32(kPlainLow));
-}
-
-// Clamps, adds where there is something to add, and stores one block of one position.
-inline void finish(const Convolution &c, const AddConstants &addition, Vector stored, int first,
-                   uint8_t *target, const uint8_t *other) {
-  const Constants &k = c.constants;
-  const int count = c.channels - first;
-  stored = clamp_stored(k, stored);
-  if (k.bits == 16) {
-    if (c.adds) {
-      const Vector code = _mm512_sub_epi32(stored, _mm512_set1_epi32(kPlaneOffset));
-      const Vector there = _mm512_sub_epi32(load_stored(other + first, c.other.low),
-                                            _mm512_set1_epi32(kPlaneOffset));
-      stored = addition.add(code, there);
+template <Products P, int M, int N>
+__attribute__((noinline)) void finish_slowly(const Convolution &c, const Tile<M> &tile, int block,
+                                             const Vector (&sum)[sums_of(P)][M][N]) {
+  constexpr int S = sums_of(P);
+  for (int j = 0; j < N; ++j) {
+    for (int i = 0; i < M; ++i) {
+      int64_t total[kBlock];
+      spill<P>(sum[0][i][j], sum[S > 1 ? 1 : 0][i][j], sum[S > 2 ? 2 : 0][i][j], total);
+      finish_block(c, total, block + j, tile.target[i], tile.other[i]);
     }
-    return store_planes(target + first, c.target.low, stored, count);
   }
-  const int up = 16 - k.bits, middle = 1 << (k.bits - 1);
-  const Vector code = _mm512_sll_epi32(_mm512_sub_epi32(stored, _mm512_set1_epi32(middle)),
-                                       _mm_cvtsi32_si128(up));
-  if (c.adds) {
-    const Vector there = _mm512_sub_epi32(load_stored(other + first, c.other.low),
-                                          _mm512_set1_epi32(kPlaneOffset));
-    return store_planes(target + first, c.target.low, addition.add(code, there), count);
-  }
-  store_planes(target + first, c.target.low,
-               _mm512_add_epi32(code, _mm512_set1_epi32(kPlaneOffset)), count);
 }
 
-// Stored codes of up to 64 channels, saturated to bytes and brought in order.
-inline Vector pack_bytes(Vector a, Vector b, Vector c, Vector d) {
-  const Vector order = _mm512_set_epi32(15, 11, 7, 3, 14, 10, 6, 2, 13, 9, 5, 1, 12, 8, 4, 0);
-  const Vector bytes = _mm512_packus_epi16(_mm512_packs_epi32(a, b), _mm512_packs_epi32(c, d));
-  return _mm512_permutexvar_epi32(order, bytes);
-}
-
-// Stores the bytes of N blocks.
-template <int N>
-inline void store_bytes(Vector bytes, uint8_t *target, int count) {
-  if (N == 4 && count >= 64) return _mm512_storeu_si512(target, bytes);
-  store_some(target, _mm512_castsi512_si128(bytes), count);
-  if (N > 1) store_some(target + 16, _mm512_extracti32x4_epi32(bytes, 1), count - 16);
-  if (N > 2) store_some(target + 32, _mm512_extracti32x4_epi32(bytes, 2), count - 32);
-  if (N > 3) store_some(target + 48, _mm512_extracti32x4_epi32(bytes, 3), count - 48);
+// Sums of one block to stored codes, not yet clamped, in place of the first sum.
+template <Products P, bool kDeep, int M, int N>
+inline __attribute__((always_inline)) void requantise_block(const Constants &k, int first, int j,
+                                                            Vector (&sum)[sums_of(P)][M][N]) {
+  constexpr int S = sums_of(P);
+  const Scale scale(k, first);
+  if constexpr (S == 1) {
+    if constexpr (kDeep) {
+      const Vector pre = load(k.pre_shift + first), lift = load(k.lift + first);
+#pragma GCC unroll 16
+      for (int i = 0; i < M; ++i) {
+        sum[0][i][j] = _mm512_sllv_epi32(_mm512_srav_epi32(sum[0][i][j], pre), lift);
+      }
+    }
+#pragma GCC unroll 16
+    for (int i = 0; i < M; ++i) sum[0][i][j] = scale.apply(sum[0][i][j]);
+  } else {
+    const Joint joint(k, first);
+    const Vector plain_low = load(k.bias_low + first);
+#pragma GCC unroll 16
+    for (int i = 0; i < M; ++i) {
+      const Vector lowest = S > 2 ? sum[S - 1][i][j] : plain_low;
+      sum[0][i][j] = scale.apply(joint.join<kDeep>(sum[0][i][j], sum[1][i][j], lowest));
+    }
+  }
 }
 
 struct Vnni {
   template <Products P, int N>
   static constexpr int rows() {
-    if (sums_of(P) == 1) return N == 4 ? 6 : N == 3 ? 8 : 12;
-    if (sums_of(P) == 2) return N == 2 ? 6 : 12;
+    // More than eight addresses would not stay in registers.
+    if (sums_of(P) == 1) return N == 4 ? 6 : 8;
+    if (sums_of(P) == 2) return N == 2 ? 6 : 8;
     return N == 2 ? 4 : 8;
   }
   template <Products P>
@@ -267,38 +155,31 @@ struct Vnni {
         wl += kBlock * kQuad;
       }
     }
-    if (S == 1 ? k.narrow : k.split) {
+    if (!(S == 1 ? k.narrow : k.split)) {
+      // A copy, so that the sums themselves need no address and stay in registers.
+      Vector copy[S][M][N];
+#pragma GCC unroll 4
+      for (int s = 0; s < S; ++s) {
 #pragma GCC unroll 16
-      for (int j = 0; j < N; ++j) {
-        const int first = (block + j) * kBlock;
-        const Scale scale(k, first);
-        if constexpr (S == 1) {
-          const Vector pre = load(k.pre_shift + first);
-#pragma GCC unroll 16
-          for (int i = 0; i < M; ++i) {
-            sum[0][i][j] = scale.apply(_mm512_srav_epi32(sum[0][i][j], pre));
-          }
-        } else {
-          const Joint joint(k, first);
-          const Vector plain_low = load(k.bias_low + first);
-#pragma GCC unroll 16
-          for (int i = 0; i < M; ++i) {
-            const Vector lowest = S > 2 ? sum[S - 1][i][j] : plain_low;
-            sum[0][i][j] = scale.apply(joint.join(sum[0][i][j], sum[1][i][j], lowest));
-          }
+        for (int i = 0; i < M; ++i) {
+#pragma GCC unroll 4
+          for (int j = 0; j < N; ++j) copy[s][i][j] = sum[s][i][j];
         }
       }
-      return store<M, N>(c, tile, block, sum[0]);
+      return finish_slowly<P, M, N>(c, tile, block, copy);
     }
-#pragma GCC unroll 16
-    for (int j = 0; j < N; ++j) {
-#pragma GCC unroll 16
-      for (int i = 0; i < M; ++i) {
-        int64_t total[kBlock];
-        spill<P>(sum[0][i][j], sum[S > 1 ? 1 : 0][i][j], sum[S > 2 ? 2 : 0][i][j], total);
-        finish_block(c, total, block + j, tile.target[i], tile.other[i]);
+    if (k.deep) {
+#pragma GCC unroll 4
+      for (int j = 0; j < N; ++j) {
+        requantise_block<P, true, M, N>(k, (block + j) * kBlock, j, sum);
+      }
+    } else {
+#pragma GCC unroll 4
+      for (int j = 0; j < N; ++j) {
+        requantise_block<P, false, M, N>(k, (block + j) * kBlock, j, sum);
       }
     }
+    store<M, N>(c, tile, block, sum[0]);
   }
 
   // Stored codes, not yet clamped, to the target.
@@ -306,38 +187,79 @@ struct Vnni {
   static inline __attribute__((always_inline)) void store(const Convolution &c,
                                                           const Tile<M> &tile, int block,
                                                           Vector (&stored)[M][N]) {
-    const int first = block * kBlock;
-    if (c.constants.bits == 8 && !c.adds) {
-      const Vector least = _mm512_set1_epi8(static_cast<char>(c.constants.stored_least));
+    const Constants &k = c.constants;
+    const int first = block * kBlock, count = c.channels - first;
+    // Whether the positions of a tile follow one another without a gap.
+    const bool flat = c.target.column == N * kBlock && count == N * kBlock && first == 0 &&
+                      tile.target[M - 1] - tile.target[0] == (M - 1) * c.target.column;
+    constexpr int most = N > 2 ? 1 : 4 / N, G = M < most ? M : most;  // positions of 64 bytes
+    static_assert(M % G == 0, "groups fill a tile");
+    if (k.bits == 8 && !c.adds) {
+      const Vector least = _mm512_set1_epi8(static_cast<char>(k.stored_least));
 #pragma GCC unroll 16
-      for (int i = 0; i < M; ++i) {
-        const Vector bytes = pack_bytes(stored[i][0], stored[i][N > 1 ? 1 : 0],
-                                        stored[i][N > 2 ? 2 : 0], stored[i][N > 3 ? 3 : 0]);
-        store_bytes<N>(_mm512_max_epu8(bytes, least), tile.target[i] + first, c.channels - first);
+      for (int i = 0; i < M; i += G) {
+        const Vector bytes = pack_bytes(stored[i][0], lane<G>(stored, i, 1),
+                                        lane<G>(stored, i, 2), lane<G>(stored, i, 3));
+        put<G, N>(_mm512_max_epu8(bytes, least), tile.target + i, first, count, flat);
       }
       return;
     }
-    const AddConstants addition(c.addition);
+    const Addition addition(c);
+    const bool bytes = addition.bytes();
+    if (bytes) {
+      add_bytes<M, N>(c, tile, first, addition, stored);
+    } else if (c.adds || k.bits != 16) {
+      finish_codes<M, N>(c, tile, first, addition, stored);
+    }
+    const int32_t least = c.adds ? addition.least : k.bits == 16 ? k.stored_least : 0;
+    const ptrdiff_t low = c.target.low;
+#pragma GCC unroll 16
+    for (int i = 0; i < M; i += G) {
+      const Words words(stored[i][0], lane<G>(stored, i, 1), lane<G>(stored, i, 2),
+                        lane<G>(stored, i, 3), least);
+      put<G, N>(words.high_bytes(), tile.target + i, first, count, flat);
+      if (low) put<G, N>(words.low_bytes(), tile.target + i, low + first, count, flat);
+    }
+  }
+
+  // Vector number `at` of the G positions from `i` on, or any where there are fewer.
+  template <int G, int M, int N>
+  static inline __attribute__((always_inline)) Vector lane(const Vector (&stored)[M][N], int i,
+                                                           int at) {
+    const int there = at < G * N ? at : 0;
+    return stored[i + there / N][there % N];
+  }
+
+  template <int M, int N>
+  static inline __attribute__((always_inline)) void add_bytes(const Convolution &c,
+                                                              const Tile<M> &tile, int first,
+                                                              const Addition &addition,
+                                                              Vector (&stored)[M][N]) {
 #pragma GCC unroll 16
     for (int i = 0; i < M; ++i) {
 #pragma GCC unroll 16
       for (int j = 0; j < N; ++j) {
-        finish(c, addition, stored[i][j], first + j * kBlock, tile.target[i], tile.other[i]);
+        stored[i][j] = addition.add_bytes(clamp_stored(c.constants, stored[i][j]),
+                                          tile.other[i] + first + j * kBlock);
       }
     }
   }
 
-  // Accumulators one by one, for constants that the vectors do not take.
-  template <Products P>
-  static __attribute__((noinline)) void spill(Vector high, Vector cross, Vector low, int64_t *total) {
-    alignas(64) int32_t h[kBlock], x[kBlock], l[kBlock];
-    _mm512_store_si512(h, high);
-    _mm512_store_si512(x, cross);
-    _mm512_store_si512(l, low);
-    for (int i = 0; i < kBlock; ++i) {
-      total[i] = P == Products::kHigh
-                     ? h[i]
-                     : combine(h[i], x[i], P == Products::kExact ? l[i] : 0);
+  // Stored codes to 16-bit codes plus 32896, with what there is to add.
+  template <int M, int N>
+  static inline __attribute__((always_inline)) void finish_codes(const Convolution &c,
+                                                                 const Tile<M> &tile, int first,
+                                                                 const Addition &addition,
+                                                                 Vector (&stored)[M][N]) {
+#pragma GCC unroll 16
+    for (int i = 0; i < M; ++i) {
+#pragma GCC unroll 16
+      for (int j = 0; j < N; ++j) {
+        const Vector code = to_codes(c.constants, clamp_stored(c.constants, stored[i][j]));
+        stored[i][j] = c.adds ? addition.add_codes(code, tile.other[i] + first + j * kBlock,
+                                                   c.other.low)
+                              : _mm512_add_epi32(code, repeat(kPlaneOffset));
+      }
     }
   }
 };
@@ -415,11 +337,11 @@ inline void finish_stored(const Depthwise &d, Vector stored, uint8_t *target, in
   const Constants &k = d.constants;
   stored = clamp_stored(k, stored);
   if (k.bits == 8) return store_some(target, _mm512_cvtepi32_epi8(stored), count);
-  if (k.bits == 16) return store_planes(target, d.target.low, stored, count);
-  const Vector code = _mm512_sub_epi32(stored, _mm512_set1_epi32(1 << (k.bits - 1)));
-  const Vector t = _mm512_add_epi32(_mm512_sll_epi32(code, _mm_cvtsi32_si128(16 - k.bits)),
-                                    _mm512_set1_epi32(kPlaneOffset));
-  store_planes(target, d.target.low, t, count);
+  if (k.bits != 16) {
+    stored = _mm512_add_epi32(to_codes(k, stored), repeat(kPlaneOffset));
+  }
+  store_some(target, _mm512_cvtepi32_epi8(_mm512_srli_epi32(stored, 8)), count);
+  if (d.target.low) store_some(target + d.target.low, _mm512_cvtepi32_epi8(stored), count);
 }
 
 // A strip of outputs of one block. `v` is the block's place within its span.
@@ -440,13 +362,14 @@ void depthwise_strip(const Depthwise &d, const Columns<P> &columns, int outputs,
     sums.add(columns, x * d.stride_x * quads, v, wh, wl, taps);
     if (!whole) {
       int64_t total[kBlock];
-      Vnni::spill<P>(sums.high, sums.cross, sums.low, total);
+      spill<P>(sums.high, sums.cross, sums.low, total);
       finish_depthwise(d, total, block, target - first);
     } else if (S == 1) {
-      const Vector pre = load(k.pre_shift + first);
-      finish_stored(d, scale.apply(_mm512_srav_epi32(sums.high, pre)), target, count);
+      const Vector pre = load(k.pre_shift + first), lift = load(k.lift + first);
+      const Vector value = _mm512_sllv_epi32(_mm512_srav_epi32(sums.high, pre), lift);
+      finish_stored(d, scale.apply(value), target, count);
     } else {
-      const Vector value = joint.join(sums.high, sums.cross, sums.low);
+      const Vector value = joint.join<true>(sums.high, sums.cross, sums.low);
       finish_stored(d, scale.apply(value), target, count);
     }
   }

@@ -16,46 +16,87 @@ struct Tile {
   const uint8_t *other[M];
 };
 
-template <int M>
-static inline void place(const Convolution &c, int position, Tile<M> &tile) {
-  ptrdiff_t y = position / c.target_width, x = position % c.target_width;
-  for (int i = 0; i < M; ++i) {
-    tile.source[i] = c.source + y * c.step_y + x * c.step_x;
-    tile.target[i] = c.target.at + y * c.target.row + x * c.target.column;
-    tile.other[i] = c.adds ? c.other.at + y * c.other.row + x * c.other.column : nullptr;
-    if (++x == c.target_width) {
-      x = 0;
-      ++y;
+// Walks over output positions, row by row.
+class Cursor {
+ public:
+  Cursor(const Convolution &c, int position)
+      : c_(&c), x_(position % c.target_width) {
+    const ptrdiff_t y = position / c.target_width;
+    source_ = c.source + y * c.step_y + x_ * c.step_x;
+    target_ = c.target.at + y * c.target.row + x_ * c.target.column;
+    other_ = c.adds ? c.other.at + y * c.other.row + x_ * c.other.column : nullptr;
+  }
+
+  // The next M positions.
+  template <int M>
+  void fill(Tile<M> &tile) {
+    for (int i = 0; i < M; ++i) {
+      tile.source[i] = source_;
+      tile.target[i] = target_;
+      tile.other[i] = other_;
+      source_ += c_->step_x;
+      target_ += c_->target.column;
+      if (c_->adds) other_ += c_->other.column;
+      if (++x_ == c_->target_width) next_row();
     }
   }
-}
+
+ private:
+  void next_row() {
+    x_ = 0;
+    source_ += c_->step_y - c_->target_width * c_->step_x;
+    target_ += c_->target.row - c_->target_width * c_->target.column;
+    if (c_->adds) other_ += c_->other.row - c_->target_width * c_->other.column;
+  }
+
+  const Convolution *c_;
+  int x_;
+  const uint8_t *source_;
+  uint8_t *target_;
+  const uint8_t *other_;
+};
 
 template <class Set, Products P, int M, int N>
-static inline void one_tile(const Convolution &c, int position, int block) {
+static inline void next_tile(const Convolution &c, Cursor &cursor, int block) {
   Tile<M> tile;
-  place(c, position, tile);
+  cursor.fill(tile);
   Set::template tile<P, M, N>(c, tile, block);
 }
 
-// All positions of N blocks. The last tile overlaps the one before it rather than being cut.
+// Positions fewer than a tile holds, in smaller tiles; where there are more before them, tiles
+// overlap these rather than being cut.
+template <class Set, Products P, int N>
+static void walk_rest(const Convolution &c, Range positions, int left, int block) {
+  constexpr int M = Set::template rows<P, N>();
+  const int all = positions.end - positions.begin;
+  const auto at_end = [&](int count) { return Cursor(c, positions.end - count); };
+  if constexpr (M > 4) {
+    if (left > 4 && left > M - 4 && all >= M) {
+      Cursor cursor = at_end(M);
+      return next_tile<Set, P, M, N>(c, cursor, block);
+    }
+    Cursor cursor = at_end(left);
+    for (; left > 4; left -= 4) next_tile<Set, P, 4, N>(c, cursor, block);
+    if (left > 2 && all >= 4) {
+      cursor = at_end(4);
+      return next_tile<Set, P, 4, N>(c, cursor, block);
+    }
+  }
+  Cursor cursor = at_end(left);
+  if constexpr (M > 2) {
+    for (; left >= 2; left -= 2) next_tile<Set, P, 2, N>(c, cursor, block);
+  }
+  for (; left > 0; --left) next_tile<Set, P, 1, N>(c, cursor, block);
+}
+
+// All positions of N blocks.
 template <class Set, Products P, int N>
 static void walk_positions(const Convolution &c, Range positions, int block) {
   constexpr int M = Set::template rows<P, N>();
-  int at = positions.begin;
-  if (positions.end - at >= M) {
-    for (; at < positions.end; at += M) {
-      const int last = positions.end - M;
-      one_tile<Set, P, M, N>(c, at < last ? at : last, block);
-    }
-    return;
-  }
-  if constexpr (M > 4) {
-    for (; positions.end - at >= 4; at += 4) one_tile<Set, P, 4, N>(c, at, block);
-  }
-  if constexpr (M > 2) {
-    for (; positions.end - at >= 2; at += 2) one_tile<Set, P, 2, N>(c, at, block);
-  }
-  for (; at < positions.end; ++at) one_tile<Set, P, 1, N>(c, at, block);
+  Cursor cursor(c, positions.begin);
+  int left = positions.end - positions.begin;
+  for (; left >= M; left -= M) next_tile<Set, P, M, N>(c, cursor, block);
+  if (left > 0) walk_rest<Set, P, N>(c, positions, left, block);
 }
 
 template <class Set, Products P>
