@@ -5,8 +5,7 @@ namespace {
 
 constexpr int64_t kSplitTerms = 30000;  // so many may still take a bias of 30 bits
 constexpr int64_t kLargestPart = int64_t{1} << 30;
-// Saturated to 31 bits less a few, a sum must still pass both ends of the codes.
-constexpr int64_t kSaturated = INT32_MAX - (1 << 17);
+constexpr int64_t kSaturated = INT32_MAX - (1 << 16);  // what a saturated sum reaches at least
 
 int64_t magnitude_of(int64_t value) { return value < 0 ? -value : value; }
 
@@ -62,7 +61,9 @@ class Channel {
   }
 
   void split() {
-    const bool passes = kSaturated * k_.multiplier[i_] >> shift_ > 65536;
+    // Saturated, a sum must still pass both ends of the codes.
+    const int64_t farthest = k_.greatest > -k_.least ? k_.greatest : -k_.least;
+    const bool passes = kSaturated * k_.multiplier[i_] >> shift_ > farthest;
     k_.split = k_.split && fits_ && lift_ == 0 && (pre_ >= 16 || passes) &&
                magnitude_of(half_bias_ >> 16) < kLargestPart;
     k_.deep = k_.deep || pre_ > 16;

@@ -16,15 +16,22 @@ inline Vector repeat(int32_t value) { return _mm512_set1_epi32(value); }
 // The odd numbers of 32 bits in both places of their pair.
 inline Vector odd(Vector v) { return _mm512_shuffle_epi32(v, _MM_PERM_DDBB); }
 
-// One block's constants of the second step, loaded once for all positions of a tile.
+// The constants of the 16 channels from `first` on.
+struct Block {
+  int first;
+  Vector operator()(const int32_t *constants) const { return load(constants + first); }
+};
+
+// Constants of the second step, loaded once for all positions of a tile. `at` picks channels.
 struct Scale {
   Vector multiplier, odd_multiplier, rounding, shift;
 
-  Scale(const Constants &k, int first)
-      : multiplier(load(k.multiplier + first)),
+  template <class At>
+  Scale(const Constants &k, const At &at)
+      : multiplier(at(k.multiplier)),
         odd_multiplier(odd(multiplier)),
-        rounding(load(k.rounding + first)),
-        shift(load(k.high_shift + first)) {}
+        rounding(at(k.rounding)),
+        shift(at(k.high_shift)) {}
 
   // Values to stored codes, not yet clamped. What is rounded away lies in the upper halves of the
   // products, so that the lower ones are never looked at.
@@ -36,12 +43,13 @@ struct Scale {
   }
 };
 
-// One block's constants of the first step at 16 bits: three sums to one value of 32 bits.
+// Constants of the first step at 16 bits: three sums to one value of 32 bits.
 struct Joint {
   Vector up, down, right, least, greatest;
 
-  Joint(const Constants &k, int first) {
-    const Vector pre = load(k.pre_shift + first), sixteen = repeat(16);
+  template <class At>
+  Joint(const Constants &k, const At &at) {
+    const Vector pre = at(k.pre_shift), sixteen = repeat(16);
     const Vector zero = _mm512_setzero_si512();
     down = pre;
     up = _mm512_max_epi32(_mm512_sub_epi32(sixteen, pre), zero);
@@ -160,7 +168,7 @@ inline void store_some(uint8_t *at, __m128i bytes, int count) {
   if (count & 1) *at = static_cast<uint8_t>(rest);
 }
 
-// Bytes that four packs have left by quarters of four vectors, brought in order.
+// Packing leaves the bytes of four vectors by quarters of these: brings them in order.
 inline Vector in_order(Vector bytes) {
   const Vector order = _mm512_set_epi32(15, 11, 7, 3, 14, 10, 6, 2, 13, 9, 5, 1, 12, 8, 4, 0);
   return _mm512_permutexvar_epi32(order, bytes);
@@ -168,7 +176,7 @@ inline Vector in_order(Vector bytes) {
 
 // Four vectors of numbers to 64 bytes, saturated.
 inline Vector pack_bytes(Vector a, Vector b, Vector c, Vector d) {
-  return in_order(_mm512_packus_epi16(_mm512_packs_epi32(a, b), _mm512_packs_epi32(c, d)));
+  return _mm512_packus_epi16(_mm512_packs_epi32(a, b), _mm512_packs_epi32(c, d));
 }
 
 // Four vectors of 16-bit numbers, saturated and at least `least`, in two.
@@ -181,12 +189,11 @@ struct Words {
     second = _mm512_max_epu16(_mm512_packus_epi32(c, d), floor);
   }
   Vector high_bytes() const {
-    return in_order(_mm512_packus_epi16(_mm512_srli_epi16(first, 8), _mm512_srli_epi16(second, 8)));
+    return _mm512_packus_epi16(_mm512_srli_epi16(first, 8), _mm512_srli_epi16(second, 8));
   }
   Vector low_bytes() const {
     const Vector byte = _mm512_set1_epi16(255);
-    return in_order(
-        _mm512_packus_epi16(_mm512_and_si512(first, byte), _mm512_and_si512(second, byte)));
+    return _mm512_packus_epi16(_mm512_and_si512(first, byte), _mm512_and_si512(second, byte));
   }
 };
 

@@ -1,47 +1,11 @@
 // AVX512-VNNI kernels: vpdpbusd sums four byte products into each of 16 channels.
-#include "avx512finish.h"
+#include "avx512depthwise.h"
+#include "avx512sums.h"
 #include "simple.h"
 #include "walk.h"
 
 namespace ae {
 namespace {
-
-// Inline assembly, because gcc 12 moves accumulators in and out of memory around the intrinsic.
-inline void dot(Vector &sum, Vector bytes, Vector weights) {
-  __asm__("vpdpbusd %2, %1, %0" : "+v"(sum) : "v"(bytes), "v"(weights));
-}
-
-constexpr int sums_of(Products p) {
-  return p == Products::kHigh ? 1 : p == Products::kExact ? 3 : 2;
-}
-constexpr bool reads_low_codes(Products p) {
-  return p == Products::kFast || p == Products::kExact;
-}
-
-inline Vector broadcast(const uint8_t *at) {
-  int32_t quad;
-  __builtin_memcpy(&quad, at, sizeof quad);
-  return repeat(quad);
-}
-
-// What the sums of one block start from: the offsets of the stored bytes and, where the second step
-// is done in vectors, the bias.
-template <Products P>
-struct Starts {
-  Vector high, cross, low;
-
-  Starts(const Constants &k, int first) {
-    high = load((P == Products::kHigh && k.narrow ? k.start : k.high) + first);
-    cross = low = high;
-    if constexpr (P == Products::kHigh) return;
-    cross = load((reads_low_codes(P) ? k.cross : k.cross_plain) + first);
-    low = P == Products::kExact ? load(k.low + first) : _mm512_setzero_si512();
-    if (!k.split) return;
-    high = _mm512_add_epi32(high, load(k.bias_high + first));
-    cross = _mm512_add_epi32(cross, load(k.bias_middle + first));
-    low = _mm512_add_epi32(low, load(k.bias_low + first));
-  }
-};
 
 // Accumulators one by one, for constants that the vectors do not take.
 template <Products P>
@@ -74,10 +38,11 @@ template <Products P, bool kDeep, int M, int N>
 inline __attribute__((always_inline)) void requantise_block(const Constants &k, int first, int j,
                                                             Vector (&sum)[sums_of(P)][M][N]) {
   constexpr int S = sums_of(P);
-  const Scale scale(k, first);
+  const Block at{first};
+  const Scale scale(k, at);
   if constexpr (S == 1) {
     if constexpr (kDeep) {
-      const Vector pre = load(k.pre_shift + first), lift = load(k.lift + first);
+      const Vector pre = at(k.pre_shift), lift = at(k.lift);
 #pragma GCC unroll 16
       for (int i = 0; i < M; ++i) {
         sum[0][i][j] = _mm512_sllv_epi32(_mm512_srav_epi32(sum[0][i][j], pre), lift);
@@ -86,8 +51,8 @@ inline __attribute__((always_inline)) void requantise_block(const Constants &k, 
 #pragma GCC unroll 16
     for (int i = 0; i < M; ++i) sum[0][i][j] = scale.apply(sum[0][i][j]);
   } else {
-    const Joint joint(k, first);
-    const Vector plain_low = load(k.bias_low + first);
+    const Joint joint(k, at);
+    const Vector plain_low = at(k.bias_low);
 #pragma GCC unroll 16
     for (int i = 0; i < M; ++i) {
       const Vector lowest = S > 2 ? sum[S - 1][i][j] : plain_low;
@@ -117,8 +82,7 @@ struct Vnni {
     const Constants &k = c.constants;
 #pragma GCC unroll 16
     for (int j = 0; j < N; ++j) {
-      const int first = (block + j) * kBlock;
-      const Starts<P> start(k, first);
+      const Starts<P> start(k, Block{(block + j) * kBlock});
 #pragma GCC unroll 16
       for (int i = 0; i < M; ++i) {
         sum[0][i][j] = start.high;
@@ -200,7 +164,7 @@ struct Vnni {
       for (int i = 0; i < M; i += G) {
         const Vector bytes = pack_bytes(stored[i][0], lane<G>(stored, i, 1),
                                         lane<G>(stored, i, 2), lane<G>(stored, i, 3));
-        put<G, N>(_mm512_max_epu8(bytes, least), tile.target + i, first, count, flat);
+        put<G, N>(in_order(_mm512_max_epu8(bytes, least)), tile.target + i, first, count, flat);
       }
       return;
     }
@@ -217,8 +181,9 @@ struct Vnni {
     for (int i = 0; i < M; i += G) {
       const Words words(stored[i][0], lane<G>(stored, i, 1), lane<G>(stored, i, 2),
                         lane<G>(stored, i, 3), least);
-      put<G, N>(words.high_bytes(), tile.target + i, first, count, flat);
-      if (low) put<G, N>(words.low_bytes(), tile.target + i, low + first, count, flat);
+      put<G, N>(in_order(words.high_bytes()), tile.target + i, first, count, flat);
+      if (!low) continue;
+      put<G, N>(in_order(words.low_bytes()), tile.target + i, low + first, count, flat);
     }
   }
 
@@ -263,159 +228,6 @@ struct Vnni {
     }
   }
 };
-
-// ---- depthwise: columns of four rows are turned into quads, 64 channels at a time
-
-constexpr int kSpan = 64;   // channels of a span
-constexpr int kStrip = 24;  // outputs of a strip
-// Columns of a strip times quads of rows, for a 3 x 3 window at stride 2; larger ones have shorter
-// strips.
-constexpr int kSlots = 56;
-
-// Four rows of 64 channels to quads: vector v holds the four bytes of channels 16 v to 16 v + 15.
-inline void transpose(const uint8_t *const rows[kQuad], Vector *out) {
-  const Vector order = _mm512_set_epi32(15, 11, 7, 3, 14, 10, 6, 2, 13, 9, 5, 1, 12, 8, 4, 0);
-  Vector row[kQuad];
-  for (int r = 0; r < kQuad; ++r) row[r] = _mm512_permutexvar_epi32(order, load(rows[r]));
-  const Vector a = _mm512_unpacklo_epi8(row[0], row[1]), b = _mm512_unpackhi_epi8(row[0], row[1]);
-  const Vector c = _mm512_unpacklo_epi8(row[2], row[3]), d = _mm512_unpackhi_epi8(row[2], row[3]);
-  out[0] = _mm512_unpacklo_epi16(a, c);
-  out[1] = _mm512_unpackhi_epi16(a, c);
-  out[2] = _mm512_unpacklo_epi16(b, d);
-  out[3] = _mm512_unpackhi_epi16(b, d);
-}
-
-// The columns under a strip of outputs, as quads.
-template <Products P>
-struct Columns {
-  alignas(64) Vector high[kSlots][4];
-  alignas(64) Vector low[reads_low_codes(P) ? kSlots : 1][4];
-
-  // Row 4 q + r of a column lies in quad q; rows beyond the window have weights of zero.
-  void fill(const Depthwise &d, const uint8_t *top, int columns, int quads) {
-    for (int x = 0; x < columns; ++x, top += d.source.column) {
-      for (int q = 0; q < quads; ++q) {
-        const uint8_t *rows[kQuad];
-        for (int r = 0; r < kQuad; ++r) {
-          const int y = q * kQuad + r < d.kernel_y ? q * kQuad + r : d.kernel_y - 1;
-          rows[r] = top + y * d.source.row;
-        }
-        transpose(rows, high[x * quads + q]);
-        if constexpr (reads_low_codes(P)) {
-          for (int r = 0; r < kQuad; ++r) rows[r] += d.source.low;
-          transpose(rows, low[x * quads + q]);
-        }
-      }
-    }
-  }
-};
-
-// The sums of 16 channels at one output; `taps` is the number of quads of a window. Those of the
-// common 3 x 3 window are known when this is compiled.
-template <Products P, int kTaps>
-struct DepthwiseSums {
-  Vector high, cross, low;
-
-  void add(const Columns<P> &columns, int slot, int v, const int8_t *wh, const int8_t *wl,
-           int given_taps) {
-    const int taps = kTaps ? kTaps : given_taps;
-#pragma GCC unroll 3
-    for (int t = 0; t < taps; ++t) {
-      const Vector code = columns.high[slot + t][v], weight = load(wh + 64 * t);
-      dot(high, code, weight);
-      if constexpr (P != Products::kHigh) dot(cross, code, load(wl + 64 * t));
-      if constexpr (reads_low_codes(P)) {
-        const Vector low_code = columns.low[slot + t][v];
-        dot(cross, low_code, weight);
-        if constexpr (P == Products::kExact) dot(low, low_code, load(wl + 64 * t));
-      }
-    }
-  }
-};
-
-inline void finish_stored(const Depthwise &d, Vector stored, uint8_t *target, int count) {
-  const Constants &k = d.constants;
-  stored = clamp_stored(k, stored);
-  if (k.bits == 8) return store_some(target, _mm512_cvtepi32_epi8(stored), count);
-  if (k.bits != 16) {
-    stored = _mm512_add_epi32(to_codes(k, stored), repeat(kPlaneOffset));
-  }
-  store_some(target, _mm512_cvtepi32_epi8(_mm512_srli_epi32(stored, 8)), count);
-  if (d.target.low) store_some(target + d.target.low, _mm512_cvtepi32_epi8(stored), count);
-}
-
-// A strip of outputs of one block. `v` is the block's place within its span.
-template <Products P, int kTaps>
-void depthwise_strip(const Depthwise &d, const Columns<P> &columns, int outputs, int quads, int v,
-                     int block, uint8_t *target) {
-  const Constants &k = d.constants;
-  constexpr int S = sums_of(P);
-  const int first = block * kBlock, taps = d.kernel_x * quads, count = d.channels - first;
-  const bool whole = S == 1 ? k.narrow : k.split;
-  const Starts<P> start(k, first);
-  const Scale scale(k, first);
-  const Joint joint(k, first);
-  const int8_t *wh = d.weight_high + block * d.panel, *wl = d.weight_low + block * d.panel;
-  target += first;
-  for (int x = 0; x < outputs; ++x, target += d.target.column) {
-    DepthwiseSums<P, kTaps> sums{start.high, start.cross, start.low};
-    sums.add(columns, x * d.stride_x * quads, v, wh, wl, taps);
-    if (!whole) {
-      int64_t total[kBlock];
-      spill<P>(sums.high, sums.cross, sums.low, total);
-      finish_depthwise(d, total, block, target - first);
-    } else if (S == 1) {
-      const Vector pre = load(k.pre_shift + first), lift = load(k.lift + first);
-      const Vector value = _mm512_sllv_epi32(_mm512_srav_epi32(sums.high, pre), lift);
-      finish_stored(d, scale.apply(value), target, count);
-    } else {
-      const Vector value = joint.join<true>(sums.high, sums.cross, sums.low);
-      finish_stored(d, scale.apply(value), target, count);
-    }
-  }
-}
-
-template <Products P>
-void depthwise_rows(const Depthwise &d, Range rows, Range blocks) {
-  const int quads = (d.kernel_y + kQuad - 1) / kQuad;
-  const int fitting = (kSlots / quads - d.kernel_x) / d.stride_x + 1;
-  const int strip = fitting < kStrip ? fitting : kStrip;
-  constexpr int span = kSpan / kBlock;
-  Columns<P> columns;
-  for (int y = rows.begin; y < rows.end; ++y) {
-    for (int begin = blocks.begin; begin < blocks.end; begin += span) {
-      const int end = begin + span < blocks.end ? begin + span : blocks.end;
-      for (int x = 0; x < d.target_width; x += strip) {
-        const int outputs = d.target_width - x < strip ? d.target_width - x : strip;
-        const uint8_t *top = d.source.at + y * d.stride_y * d.source.row +
-                             x * d.stride_x * d.source.column + begin * kBlock;
-        columns.fill(d, top, (outputs - 1) * d.stride_x + d.kernel_x, quads);
-        uint8_t *target = d.target.at + y * d.target.row + x * d.target.column;
-        for (int block = begin; block < end; ++block) {
-          d.kernel_x * quads == 3
-              ? depthwise_strip<P, 3>(d, columns, outputs, quads, block - begin, block, target)
-              : depthwise_strip<P, 0>(d, columns, outputs, quads, block - begin, block, target);
-        }
-      }
-    }
-  }
-}
-
-void depthwise(const Depthwise &d, Range rows, Range blocks) {
-  if (d.kernel_x * ((d.kernel_y + kQuad - 1) / kQuad) > kSlots) {
-    return kPortable.depthwise(d, rows, blocks);
-  }
-  switch (d.products) {
-    case Products::kHigh:
-      return depthwise_rows<Products::kHigh>(d, rows, blocks);
-    case Products::kPlain:
-      return depthwise_rows<Products::kPlain>(d, rows, blocks);
-    case Products::kFast:
-      return depthwise_rows<Products::kFast>(d, rows, blocks);
-    case Products::kExact:
-      return depthwise_rows<Products::kExact>(d, rows, blocks);
-  }
-}
 
 bool runs_here() {
   return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
