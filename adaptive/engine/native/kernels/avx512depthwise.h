@@ -126,7 +126,7 @@ struct Strip {
   // Sums vector v of `groups` spans. The three quads of a 3 x 3 window are known when this is
   // compiled.
   template <int kKnown, bool kDeep>
-  void sum(int groups, int v) {
+  __attribute__((noinline)) void sum(int groups, int v) {
     constexpr int S = sums_of(P);
     const Lanes<Span<kPositions>> at{span, v};
     const Constants &k = d.constants;
@@ -135,10 +135,10 @@ struct Strip {
     const Joint joint(k, at);
     const Vector lift = at(k.lift);
     const int count = kKnown ? kKnown : taps, apart = d.stride_x * kPositions * quads;
-    // Copies, which no store can change.
-    Vector wh[kKnown ? kKnown : kTaps], wl[kKnown ? kKnown : kTaps];
+    // Copies of the three, which no store can change.
+    Vector wh[3], wl[3];
 #pragma GCC unroll 3
-    for (int t = 0; t < count; ++t) {
+    for (int t = 0; t < kKnown; ++t) {
       wh[t] = weight_high[t][v];
       if constexpr (S > 1) wl[t] = weight_low[t][v];
     }
@@ -147,12 +147,15 @@ struct Strip {
 #pragma GCC unroll 3
       for (int t = 0; t < count; ++t) {
         const Vector code = high[g * apart + t][v];
-        dot(sums[0], code, wh[t]);
-        if constexpr (S > 1) dot(sums[1], code, wl[t]);
+        const Vector weight = kKnown ? wh[t] : weight_high[t][v];
+        Vector low_weight = weight;
+        if constexpr (S > 1) low_weight = kKnown ? wl[t] : weight_low[t][v];
+        dot(sums[0], code, weight);
+        if constexpr (S > 1) dot(sums[1], code, low_weight);
         if constexpr (reads_low_codes(P)) {
           const Vector low_code = low[g * apart + t][v];
-          dot(sums[1], low_code, wh[t]);
-          if constexpr (S > 2) dot(sums[2], low_code, wl[t]);
+          dot(sums[1], low_code, weight);
+          if constexpr (S > 2) dot(sums[2], low_code, low_weight);
         }
       }
       Vector value = sums[0];
@@ -208,7 +211,8 @@ template <Products P, int kPositions>
 void depthwise_span(const Depthwise &d, Range rows, Range blocks) {
   Strip<P, kPositions> strip(d, blocks);
   const int fitting = (kSlots / strip.quads - d.kernel_x) / d.stride_x + 1;
-  const int most = (fitting < kStrip ? fitting : kStrip) / kPositions * kPositions;
+  const int fewer = fitting < d.target_width ? fitting : d.target_width;
+  const int most = (fewer < kStrip ? fewer : kStrip) / kPositions * kPositions;
   for (int y = rows.begin; y < rows.end; ++y) {
     for (int x = 0; x < d.target_width; x += most) {
       const int left = (d.target_width - x + kPositions - 1) / kPositions * kPositions;
