@@ -227,8 +227,10 @@ inline __attribute__((always_inline)) void put(Vector bytes, uint8_t *const *tar
   alignas(64) uint8_t all[64];
   _mm512_store_si512(all, bytes);
   for (int i = 0; i < kPositions * N; ++i) {
+    const int first = i % N * kBlock;
+    if (first >= count) continue;
     const __m128i lane = _mm_load_si128(reinterpret_cast<const __m128i *>(all + kBlock * i));
-    store_some(target[i / N] + offset + i % N * kBlock, lane, count - i % N * kBlock);
+    store_some(target[i / N] + offset + first, lane, count - first);
   }
 }
 
