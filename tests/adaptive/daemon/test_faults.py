@@ -159,7 +159,7 @@ def test_rows_6_to_9_and_16_nonsense_is_rejected_and_never_reaches_a_governor(
     temps = [s.observation.temps_degc.get("cpu-thermal") for s in r.samples]
     assert set(temps) <= {45.0, 46.0, None}
     assert r.begun(fault) == 1
-    assert any(safe_from(r, 0)), "it persisted, so the coolest point was called for"
+    assert any(safe_from(r, STARTED)), "it persisted, so the coolest point was called for"
     assert not safe_from(r, 15)[0]
 
 
