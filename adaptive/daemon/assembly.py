@@ -8,7 +8,7 @@ from adaptive.board.match import MatchedBoard, match_board
 from adaptive.board.roots import Roots
 from adaptive.config import load_board
 from adaptive.daemon.configuration import Configuration, load_configuration
-from adaptive.daemon.networks import Chosen, NetworkEntry, choose_here
+from adaptive.daemon.networks import Chosen, NetworkEntry
 from adaptive.errors import ConfigError
 from adaptive.faults import Fault, FaultLog
 from adaptive.operating_point import OperatingPointTable
@@ -55,9 +55,7 @@ class Assembly:
         return () if policy is None else policy.cpus
 
 
-def assemble(
-    path: Path, roots: Roots, faults: FaultLog, *, choose: Choose = choose_here
-) -> Assembly:
+def assemble(path: Path, roots: Roots, faults: FaultLog, *, choose: Choose) -> Assembly:
     """Load a configuration and everything it names, and find it on the board.
 
     Parameters

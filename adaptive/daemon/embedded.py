@@ -6,6 +6,7 @@ from pathlib import Path
 
 from adaptive.board.roots import Roots
 from adaptive.daemon.assembly import assemble
+from adaptive.daemon.fitting import choose_here
 from adaptive.daemon.outside import Outside, announce
 from adaptive.daemon.service import Service
 from adaptive.faults import FaultLog
@@ -35,7 +36,8 @@ class Embedded:
     def __init__(self, configuration: Path, outside: Outside | None = None) -> None:
         outside = outside or Outside(roots=Roots(), environment={})
         faults = FaultLog(announce(logging.getLogger("adaptived")))
-        self.service = Service(assemble(configuration, outside.roots, faults), faults, outside)
+        assembly = assemble(configuration, outside.roots, faults, choose=choose_here)
+        self.service = Service(assembly, faults, outside)
         self._thread = threading.Thread(target=self.service.run, name="adaptived", daemon=True)
         self._thread.start()
 

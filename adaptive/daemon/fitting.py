@@ -1,17 +1,33 @@
-"""Which points of which network a board can bring about; loads the artifact to tell."""
+"""Which points of which network a board can bring about; loads the artifact to tell.
 
+As a program it is the daemon's child: a question on standard input, an answer on standard output.
+"""
+
+import sys
 from pathlib import Path
 
+import msgspec
+
 from adaptive.artifact import Artifact, load_artifact
+from adaptive.config import load_board
 from adaptive.cost import build_points
-from adaptive.daemon.networks import Chosen, NetworkEntry
+from adaptive.daemon.networks import Answer, Chosen, NetworkEntry, Question
 from adaptive.errors import ArtifactError, ConfigError
-from adaptive.operating_point import OperatingPoint, OperatingPointTable, load_points
+from adaptive.operating_point import OperatingPoint, OperatingPointTable, encode_points, load_points
 from adaptive.plant import Plant
 
+_WRONG = 2
 
-def first_usable(networks: tuple[NetworkEntry, ...], plant: Plant) -> Chosen:
-    """Return the first network that can be run; ConfigError, with every reason, if none can."""
+
+def choose_here(board: str, networks: tuple[NetworkEntry, ...]) -> Chosen:
+    """Return the first network that can be run, with the points that fit it and the board.
+
+    Raises
+    ------
+    ConfigError
+        If the board file is wrong, or, with every reason, if no network can be run.
+    """
+    plant = load_board(board)
     skipped: list[tuple[str, str]] = []
     for network in networks:
         try:
@@ -63,3 +79,20 @@ def _misfit(point: OperatingPoint, artifact: Artifact, plant: Plant, checksum: s
     if any(island not in plant.islands.names for island in point.islands):
         return f"board {plant.name} lacks one of its islands"
     return None
+
+
+def answer_parent() -> int:
+    """Read a question from standard input, answer on standard output; return the exit code."""
+    question = msgspec.json.decode(sys.stdin.buffer.read(), type=Question)
+    try:
+        chosen = choose_here(question.board, question.networks)
+    except ConfigError as error:
+        sys.stderr.write(f"{error}\n")
+        return _WRONG
+    points = encode_points(chosen.table).decode()
+    sys.stdout.buffer.write(msgspec.json.encode(Answer(chosen.artifact, points, chosen.skipped)))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(answer_parent())

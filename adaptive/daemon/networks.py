@@ -1,4 +1,4 @@
-"""Which network is run: opened and checked in a process of its own where memory counts.
+"""Which network is run: named, and opened and checked in a process of its own.
 
 What it takes to open an artifact and check its seal (a cryptographic library, a zip reader, the
 weights) is as much again as half of what the daemon needs to govern. So the daemon has it done by
@@ -13,12 +13,10 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta
 
-from adaptive.config import load_board
 from adaptive.errors import ConfigError
-from adaptive.operating_point import OperatingPointTable, decode_points, encode_points
+from adaptive.operating_point import OperatingPointTable, decode_points
 
 _PATIENCE_S = 120.0
-_WRONG = 2
 Text = Annotated[str, Meta(min_length=1, max_length=4096)]
 
 
@@ -49,14 +47,14 @@ class Chosen:
     skipped: tuple[tuple[str, str], ...]
 
 
-class _Question(msgspec.Struct, frozen=True):
+class Question(msgspec.Struct, frozen=True):
     """What the child is asked."""
 
     board: str
     networks: tuple[NetworkEntry, ...]
 
 
-class _Answer(msgspec.Struct, frozen=True):
+class Answer(msgspec.Struct, frozen=True):
     """What the child answers."""
 
     artifact: str
@@ -64,26 +62,18 @@ class _Answer(msgspec.Struct, frozen=True):
     skipped: tuple[tuple[str, str], ...]
 
 
-def choose_here(board: str, networks: tuple[NetworkEntry, ...]) -> Chosen:
-    """Return the first network that can be run, with the points that fit it and the board.
+def choose_in_child(board: str, networks: tuple[NetworkEntry, ...]) -> Chosen:
+    """Return the first network that can be run, found by `adaptive.daemon.fitting` in a child.
 
     Raises
     ------
     ConfigError
         If the board file is wrong, or no network can be run.
     """
-    # Only here: what follows is loaded in the process that does the work, and in no other.
-    from adaptive.daemon.fitting import first_usable
-
-    return first_usable(networks, load_board(board))
-
-
-def choose_in_child(board: str, networks: tuple[NetworkEntry, ...]) -> Chosen:
-    """Return what `choose_here` does, without loading in this process what that takes."""
     isolated = ["-I"] if sys.flags.isolated else []
     child = subprocess.run(
-        [sys.executable, *isolated, "-m", "adaptive.daemon.networks"],
-        input=msgspec.json.encode(_Question(board, networks)),
+        [sys.executable, *isolated, "-m", "adaptive.daemon.fitting"],
+        input=msgspec.json.encode(Question(board, networks)),
         capture_output=True,
         check=False,
         timeout=_PATIENCE_S,
@@ -91,23 +81,6 @@ def choose_in_child(board: str, networks: tuple[NetworkEntry, ...]) -> Chosen:
     if child.returncode != 0:
         said = " ".join(child.stderr.decode(errors="replace").split())
         raise ConfigError(said or f"networks: their check ended with code {child.returncode}")
-    answer = msgspec.json.decode(child.stdout, type=_Answer)
+    answer = msgspec.json.decode(child.stdout, type=Answer)
     table = decode_points(answer.points.encode(), origin="networks")
     return Chosen(answer.artifact, table, answer.skipped)
-
-
-def answer_parent() -> int:
-    """Read a question from standard input, answer on standard output; return the exit code."""
-    question = msgspec.json.decode(sys.stdin.buffer.read(), type=_Question)
-    try:
-        chosen = choose_here(question.board, question.networks)
-    except ConfigError as error:
-        sys.stderr.write(f"{error}\n")
-        return _WRONG
-    points = encode_points(chosen.table).decode()
-    sys.stdout.buffer.write(msgspec.json.encode(_Answer(chosen.artifact, points, chosen.skipped)))
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(answer_parent())

@@ -1,17 +1,19 @@
 """Everything there is to see of a running daemon, as plain values and as Prometheus text."""
 
-from __future__ import annotations
-
 import math
 import mmap
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
-from adaptive.faults import Fault
-
-if TYPE_CHECKING:
-    from adaptive.daemon.service import Service
+from adaptive.board.linux import LinuxPlatform
+from adaptive.daemon.assembly import Assembly
+from adaptive.daemon.governors import Circumstances
+from adaptive.daemon.lease import Leases
+from adaptive.faults import FaultLog
+from adaptive.link.plan import Plan
+from adaptive.loop import Sample
+from adaptive.safety import SafetyGuard
 
 
 @dataclass(slots=True)
@@ -39,7 +41,41 @@ class Costs:
         self.longest_s = max(self.longest_s, busy_s)
 
 
-def describe(service: Service) -> dict[str, Any]:
+class Running(Protocol):
+    """What there is to look at: a service at work, from outside."""
+
+    assembly: Assembly
+    faults: FaultLog
+    leases: Leases
+    platform: LinuxPlatform
+    costs: Costs
+
+    @property
+    def sample(self) -> Sample | None:
+        """The last completed cycle."""
+
+    @property
+    def plan(self) -> Plan | None:
+        """What the application is told now."""
+
+    @property
+    def guard(self) -> SafetyGuard:
+        """The safety guard at work."""
+
+    @property
+    def circumstances(self) -> Circumstances:
+        """What is in our hands."""
+
+    @property
+    def up_s(self) -> float:
+        """How long it has run [s]."""
+
+    @property
+    def peers(self) -> int:
+        """How many are connected."""
+
+
+def describe(service: Running) -> dict[str, Any]:
     """Return the state of a service; only what JSON can tell, NaN as None."""
     sample, plan, platform = service.sample, service.plan, service.platform
     seen = None if sample is None else sample.observation
@@ -59,7 +95,7 @@ def describe(service: Service) -> dict[str, Any]:
         "application": service.leases.holder,
         "in_hand": service.circumstances.name,
         "holding": platform.is_holding,
-        "safe": service.faults.is_active(Fault.SAFE),
+        "safe": not service.guard.trusts,
         "point": None if point is None else point.name,
         "level": None if point is None else point.level,
         "accuracy": None if point is None else point.accuracy,

@@ -12,7 +12,8 @@ from adaptive.board.restore import Write, write_attribute
 from adaptive.config import load_board
 from adaptive.daemon.assembly import assemble
 from adaptive.daemon.desk import Peer
-from adaptive.daemon.networks import NetworkEntry, choose_here
+from adaptive.daemon.fitting import choose_here
+from adaptive.daemon.networks import NetworkEntry
 from adaptive.daemon.outside import Outside
 from adaptive.daemon.service import Service
 from adaptive.faults import Change, Fault, FaultLog

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 from faulty_files import FaultyFiles, usable
-from rehearsal import CAMERA, PI_KHZ, Rehearsal
+from rehearsal import CAMERA, PI_KHZ, Rehearsal, choose
 
 from adaptive.board.restore import write_attribute
 from adaptive.daemon import main as program
@@ -403,7 +403,7 @@ def test_row_31_an_invalid_reload_keeps_the_old_configuration(folder: Path) -> N
 
     def reload() -> None:
         r.path.write_text(r.path.read_text().replace("period_s", "x") + "cap_degc: 300\n")
-        r.service.replace(lambda: assemble(r.path, r.board.roots, r.faults))
+        r.service.replace(lambda: assemble(r.path, r.board.roots, r.faults, choose=choose))
 
     before = r.service.assembly
     r.run(10, {4: reload})
