@@ -47,8 +47,16 @@ def requantised(
         Calibration images, uint8, shape (N, H, W, C).
     method
         How ranges are chosen.
+
+    Raises
+    ------
+    ConfigError
+        If the network has widths and the arithmetic is not affine.
     """
-    network = load_network(artifact).in_arithmetic(arithmetic)
+    try:
+        network = load_network(artifact).in_arithmetic(arithmetic)
+    except ValueError as error:
+        raise ConfigError(f"artifact {artifact.name}: {error}") from error
     calibrate_ranges(network, images, method=method)
     provenance: dict[str, Fact] = {
         **artifact.provenance,
@@ -57,7 +65,13 @@ def requantised(
     }
     base = artifact.name.removesuffix(f"_{artifact.arithmetic.value}")
     name = base if arithmetic is Arithmetic.AFFINE else f"{base}_{arithmetic.value}"
-    return export_network(network, name=name, labels=artifact.labels, provenance=provenance)
+    return export_network(
+        network,
+        name=name,
+        labels=artifact.labels,
+        provenance=provenance,
+        head_levels=artifact.head_levels,
+    )
 
 
 def healed(artifact: Artifact, images: Pixels, mends: Mends) -> Artifact:
@@ -69,7 +83,11 @@ def healed(artifact: Artifact, images: Pixels, mends: Mends) -> Artifact:
         "mends": f"{mends}, from {len(images)} calibration images",
     }
     return export_network(
-        twin, name=f"{artifact.name}_mended", labels=artifact.labels, provenance=provenance
+        twin,
+        name=f"{artifact.name}_mended",
+        labels=artifact.labels,
+        provenance=provenance,
+        head_levels=artifact.head_levels,
     )
 
 

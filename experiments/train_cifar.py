@@ -42,13 +42,13 @@ from models.image_training import (
     train_float,
     train_jointly,
 )
-from models.nested import nest
+from models.nested import cut, nest
 from models.nested_training import train_nested
 from models.network import SwitchableNetwork
 from models.phase import EpochReport, load_checkpoint
 from models.train import reproducible
 from models.trees import tree_of
-from models.zoo.catalogue import NetworkConfig, build
+from models.zoo.catalogue import NetworkConfig, build, input_shape
 
 CONFIG = Path(__file__).with_suffix(".yaml")
 ARTIFACTS = Path(__file__).parents[1] / "adaptive" / "artifacts"
@@ -67,17 +67,23 @@ class Recipe:
 
 @dataclass(frozen=True, slots=True)
 class Study:
-    """A recipe, what it is called, and the data it is for."""
+    """A recipe, what it is called, and the data it is for.
+
+    `only` is the one width to train, alone: what the same width of the nested network is held
+    against.
+    """
 
     key: str
     dataset: str
     command: str
     recipe: Recipe
+    only: float | None = None
 
     @property
     def artifact(self) -> str:
         """Name of the artifact it makes."""
-        return f"{self.key}_{self.dataset}"
+        name = f"{self.key}_{self.dataset}"
+        return name if self.only is None else f"{name}_w{self.only:g}".replace(".", "_")
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,6 +129,15 @@ def load_study(path: Path, key: str, data: str | None = None) -> Study:
     return found[0]
 
 
+def alone(study: Study, width: float) -> Study:
+    """Return the study of one width; raises ConfigError if the network does not have it."""
+    widths = study.recipe.network.all_widths
+    if width not in widths:
+        known = ", ".join(f"{known:g}" for known in widths)
+        raise ConfigError(f"--only is {width:g}, expected one of the widths {known}")
+    return replace(study, only=width, command=f"{study.command} --only {width:g}")
+
+
 class Log:
     """Prints a line an epoch and appends it to a CSV file."""
 
@@ -164,7 +179,8 @@ def trained_float(
         return network
     network.to(best_device())
     if study.recipe.network.has_efforts:
-        train_efforts(study, network, study.recipe.network.all_widths, data, calibration, folders)
+        widths = (1.0,) if study.only is not None else study.recipe.network.all_widths
+        train_efforts(study, network, widths, data, calibration, folders)
         return network.cpu()
     train_float(
         network,
@@ -190,6 +206,9 @@ def untrained(study: Study, start: Path | None) -> nn.Module:
             raise ConfigError(
                 f"{start}: has {found.unexpected_keys[0]!r}, which {config.kind} lacks"
             )
+    if study.only is not None:
+        alone = nest(network, (study.only,) if study.only < 1.0 else ())
+        return cut(alone, study.only, input_shape(config.kind))
     return nest(network, config.widths) if config.widths else network
 
 
@@ -320,6 +339,9 @@ def main(arguments: list[str]) -> int:
     parser.add_argument(
         "--start", type=Path, help="state_dict of a float network without early head and widths"
     )
+    parser.add_argument(
+        "--only", type=float, metavar="WIDTH", help="train this width of the network, alone"
+    )
     parser.add_argument("--work-dir", type=Path, help="checkpoints and log (runs/ARTIFACT)")
     parser.add_argument("--config", type=Path, default=CONFIG, help="YAML file")
     parser.add_argument(
@@ -329,6 +351,8 @@ def main(arguments: list[str]) -> int:
     args = parser.parse_args(arguments)
     try:
         study = load_study(args.config, args.network, args.dataset)
+        if args.only is not None:
+            study = alone(study, args.only)
         output = args.output or ARTIFACTS / f"{study.artifact}.npz"
         work = args.work_dir or Path("runs") / study.artifact
         artifact = build_artifact(

@@ -12,7 +12,8 @@ References
    ICCV 2019: the sandwich rule and distillation in place.
 """
 
-from collections.abc import Sequence
+import copy
+from collections.abc import Callable, Sequence
 
 import torch
 from torch import Tensor, nn
@@ -168,7 +169,7 @@ def _twin(name: str, module: nn.Module, widths: Sequence[float]) -> nn.Module | 
     twin.load_state_dict(module.state_dict(), strict=False)
     if isinstance(twin, NestedBatchNorm2d):
         twin.start_narrow()
-    return twin
+    return twin.train(module.training)
 
 
 def set_width(network: nn.Module, width: float) -> None:
@@ -176,6 +177,70 @@ def set_width(network: nn.Module, width: float) -> None:
     for module in network.modules():
         if isinstance(module, NestedLayer):
             module.width = width
+
+
+def cut(network: nn.Module, width: float, shape: tuple[int, int, int]) -> nn.Module:
+    """Return the plain network of one width: what is compared with it when it is trained alone.
+
+    Parameters
+    ----------
+    network
+        Nested, with this width or only the full one; it is left as it was.
+    width
+        Share of the channels.
+    shape
+        (H, W, C) of an image.
+    """
+    training = network.training
+    network = copy.deepcopy(network).eval()
+    set_width(network, width)
+    read: dict[str, tuple[int, int]] = {}
+    layers = {n: m for n, m in network.named_modules() if isinstance(m, NestedLayer)}
+
+    def note(name: str) -> Callable[[nn.Module, tuple[Tensor, ...], Tensor], None]:
+        def hook(_layer: nn.Module, given: tuple[Tensor, ...], out: Tensor) -> None:
+            read[name] = (given[0].shape[1], out.shape[1])
+
+        return hook
+
+    for name, layer in layers.items():
+        layer.register_forward_hook(note(name))
+    height, columns, channels = shape
+    with torch.no_grad():
+        network(torch.zeros(1, channels, height, columns))
+    for name, layer in layers.items():
+        owner, _, attribute = name.rpartition(".")
+        setattr(network.get_submodule(owner), attribute, _plain(layer, *read[name]))
+    return network.train(training)
+
+
+def _plain(layer: NestedLayer, source: int, channels: int) -> nn.Module:
+    """Return a layer at its width as one that has no other."""
+    plain: nn.Module
+    match layer:
+        case NestedConv2d():
+            plain = nn.Conv2d(
+                source,
+                channels,
+                layer.kernel_size,  # type: ignore[arg-type]
+                layer.stride,  # type: ignore[arg-type]
+                layer.padding,  # type: ignore[arg-type]
+                groups=channels if layer.groups > 1 else 1,
+                bias=layer.bias is not None,
+            )
+        case NestedBatchNorm2d():
+            plain = nn.BatchNorm2d(channels, eps=layer.eps)
+        case _:
+            plain = nn.Linear(source, channels)
+    whole = dict(layer.state_dict())
+    if isinstance(layer, NestedBatchNorm2d):
+        whole |= dict(
+            zip(("running_mean", "running_var", "bias"), layer.at(layer.width), strict=True)
+        )
+    with torch.no_grad():
+        for name, value in plain.state_dict().items():
+            value.copy_(whole[name][tuple(slice(size) for size in value.shape)])
+    return plain
 
 
 def widths_of(network: nn.Module) -> tuple[float, ...]:

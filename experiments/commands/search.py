@@ -146,7 +146,9 @@ def _write(
     level = args.level or question.artifact.labels.levels[0]
     kept = [point for point in found.points[level] if point.apart]
     if args.out is not None:
-        table = points_table(plant, question, found, kept, per_frame=args.images_per_frame)
+        table = points_table(
+            plant, question, found, kept, level=level, per_frame=args.images_per_frame
+        )
         save_points(table, args.out)
     if args.hint is not None:
         write_hint(

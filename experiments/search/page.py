@@ -141,7 +141,7 @@ def point_rows(found: Found) -> list[list[str]]:
         rows += [
             [
                 level,
-                problem.space.effort(point.mix).plan.code,
+                problem.space.effort(point.mix).code,
                 f"{point.cost:.4g}",
                 f"{1 - point.cost / most:.1%}",
                 f"{point.reported.accuracy:.2%}",

@@ -12,7 +12,7 @@ from adaptive.operating_point import OperatingPointTable
 from adaptive.plant import Plant
 from adaptive.search.points import REPORT, FoundPoint, Target
 from adaptive.search.run import Found, Question
-from adaptive.search.space import SearchSpace
+from adaptive.search.space import Mix, SearchSpace
 
 LEVEL_LOSSES = (0.0, 0.005, 0.01, 0.02, 0.03)
 """Accuracy below the best point, for which the cheapest plan is named [0..1]."""
@@ -40,7 +40,7 @@ def _row(
     effort = space.effort(point.mix)
     return {
         "level": level,
-        "plan": effort.plan.code,
+        "plan": effort.code,
         "width": effort.width,
         "head": effort.head,
         "cost": point.cost,
@@ -103,23 +103,23 @@ def _line(row: dict[str, str | float | bool]) -> str:
 
 
 def points_table(
-    plant: Plant, question: Question, found: Found, kept: Sequence[FoundPoint], *, per_frame: int
+    plant: Plant,
+    question: Question,
+    found: Found,
+    kept: Sequence[FoundPoint],
+    *,
+    level: str,
+    per_frame: int,
 ) -> OperatingPointTable:
-    """Cross kept points with the board's OPPs; accuracies and intervals are those reported."""
+    """Cross kept points of a level with the board's OPPs; accuracies are those reported."""
     artifact = question.artifact
-    measured = tuple(
-        MeasuredEffort(
-            question.space.effort(point.mix),
-            len(question.sets[REPORT]),
-            found.reported[point.mix],
-        )
-        for point in kept
-    )
+    measured = tuple(_reported(question, found, point.mix) for point in kept)
     table = build_points(
         plant,
         replace(artifact, measured=measured),
         images_per_frame=per_frame,
         efforts=[entry.effort for entry in measured],
+        level=level,
     )
     interval = {
         question.space.effort(point.mix): (point.reported.low, point.reported.high)
@@ -129,3 +129,11 @@ def points_table(
         replace(point, accuracy_interval=interval[point.effort]) for point in table.points
     )
     return replace(table, checksum=artifact.checksum, points=points)
+
+
+def _reported(question: Question, found: Found, mix: Mix) -> MeasuredEffort:
+    """Return what was reported of a mix, at the levels that its head tells."""
+    effort = question.space.effort(mix)
+    told = question.artifact.labels_of(effort.head).levels
+    counts = {level: found.reported[mix][level] for level in told}
+    return MeasuredEffort(effort, len(question.sets[REPORT]), counts)

@@ -15,6 +15,7 @@ from experiments.train_cifar import (
     CONFIG,
     Folders,
     Study,
+    alone,
     chosen_efforts,
     load_studies,
     load_study,
@@ -102,6 +103,21 @@ def test_widths_and_heads_are_trained_together_from_a_network_without(tmp_path: 
     torch.save({"stranger": torch.zeros(1)}, tmp_path / "start.pt")
     with pytest.raises(ConfigError, match="has 'stranger', which resnet8_early lacks"):
         untrained(study, tmp_path / "start.pt")
+
+
+def test_a_width_is_trained_alone_with_its_heads(tmp_path: Path) -> None:
+    study = alone(tiny("resnet8_early"), 0.25)
+    assert study.artifact == "resnet8_early_cifar10_w0_25"
+    study = replace(
+        study, recipe=replace(study.recipe, joint=replace(study.recipe.joint, epochs=0))
+    )
+    with reproducible(0):
+        network = trained(study, noise(16), noise(8), Folders(None, tmp_path))
+    assert network.widths == (1.0,)
+    assert tuple(network.heads) == ("leaf", "early")
+    assert network.switchable["stem"].weight.shape[0] == 4
+    with pytest.raises(ConfigError, match=r"--only is 0.3, expected one of the widths 1, 0.7"):
+        alone(study, 0.3)
 
 
 def test_efforts_beyond_the_plan_are_measured_at_uniform_plans() -> None:

@@ -10,6 +10,7 @@ from adaptive.arithmetic import Arithmetic
 from adaptive.artifact import Artifact
 from adaptive.engine.reference import ReferenceEngine
 from adaptive.errors import ConfigError
+from adaptive.nesting import channels_at
 from adaptive.precision import Bits, Effort, PrecisionPlan, random_plans
 from models.calibrate import calibrate_ranges
 from models.convert import convert
@@ -17,7 +18,7 @@ from models.export import export_network, load_network
 from models.fold import Normalisation
 from models.heads import HeadLoss
 from models.image_training import real_images
-from models.nested import NestedBatchNorm2d, nest, set_width, widths_of
+from models.nested import NestedBatchNorm2d, cut, nest, set_width, widths_of
 from models.network import SwitchableNetwork
 from models.sandwich import sandwich_loss
 
@@ -77,31 +78,18 @@ def test_the_full_width_is_the_network_itself() -> None:
         torch.testing.assert_close(whole(real_images(IMAGES))[head], logits)
 
 
-def test_a_width_is_a_network_of_the_first_channels() -> None:
+@pytest.mark.parametrize("width", [1.0, *WIDTHS])
+def test_a_width_is_a_plain_network_of_the_first_channels(width: float) -> None:
     network = nested()
-    small = Early().eval()
-    state = {}
-    for name in small.state_dict():
-        ours = network.state_dict()[name]
-        owner, _, kind = name.rpartition(".")
-        if "norm" in owner and kind in ("bias", "running_mean", "running_var"):
-            ours = network.state_dict()[f"{owner}.narrow.0_5.{kind}"]
-        state[name] = ours
-    small.depthwise.groups = 8
-    for name, value in state.items():
-        cut = value
-        if value.ndim and not name.startswith(("early", "head")):
-            cut = value[:8]
-        if value.ndim > 1 and name not in ("stem.weight", "depthwise.weight"):
-            cut = cut[:, :8]
-        owner, _, kind = name.rpartition(".")
-        module = small.get_submodule(owner)
-        if kind in module._parameters:
-            module._parameters[kind] = nn.Parameter(cut.clone())
-        else:
-            module._buffers[kind] = cut.clone()
-    set_width(network, 0.5)
-    for head, logits in small(real_images(IMAGES)).items():
+    alone = cut(network, width, SHAPE)
+    channels = channels_at(16, width)
+    assert alone.mix.weight.shape == (channels, channels, 1, 1)
+    assert (alone.depthwise.groups, alone.head.in_features) == (channels, channels)
+    whole = network.mix.weight[:channels, :channels]
+    torch.testing.assert_close(alone.mix.weight, whole)
+    assert widths_of(alone) == ()
+    set_width(network, width)
+    for head, logits in alone(real_images(IMAGES)).items():
         torch.testing.assert_close(network(real_images(IMAGES))[head], logits)
 
 
