@@ -12,11 +12,10 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
-import numpy as np
 from numpy.typing import NDArray
 
 from adaptive.archive import encode_archive, open_archive
-from adaptive.arithmetic import SHIFT_ONLY, Arithmetic
+from adaptive.arithmetic import Arithmetic
 from adaptive.errors import ArtifactError
 from adaptive.files import write_atomically
 from adaptive.graph import (
@@ -28,7 +27,6 @@ from adaptive.graph import (
     Signal,
     Switchable,
     layer_work,
-    weight_shape,
 )
 from adaptive.labels import LabelTree
 from adaptive.manifest import (
@@ -45,6 +43,13 @@ from adaptive.measured import MeasuredEffort
 from adaptive.nesting import Subnetwork, subnetwork
 from adaptive.precision import Bits, Effort
 from adaptive.shapes import infer_signals
+from adaptive.soundness import (
+    check_constants,
+    check_heads,
+    check_weights,
+    labels_at,
+    output_bits,
+)
 
 __all__ = [
     "Artifact",
@@ -123,76 +128,17 @@ class Artifact:
         ):
             raise ValueError(f"widths is {self.widths}, expected shares falling from 1")
         object.__setattr__(self, "signals", infer_signals(self.source, self.graph))
-        self._check_heads()
-        self._check_weights()
+        check_heads(self.heads, self.head_levels, self.signals, self.labels)
+        check_weights(self.switchable, self.signals, self.tensors, self.widths)
         cut = {
             width: subnetwork(self.graph, self.signals, self.tensors, width=width)
             for width in self.widths
         }
         object.__setattr__(self, "subnetworks", cut)
         for one in cut.values():
-            self._check_constants(one)
+            check_constants(one, self.heads, self.signals, self.bits, self.arithmetic)
         self._check_measured()
         object.__setattr__(self, "checksum", content_checksum(*_content(self)))
-
-    def _check_heads(self) -> None:
-        """Refuse an input that is no image and a head that does not name the nodes of a level."""
-        if len(self.source.shape) != 3 or self.source.zero % 256:
-            raise ValueError(f"input has shape {self.source.shape}, expected (H, W, C)")
-        if tuple(self.heads)[:1] != ("leaf",) or "leaf" in self.head_levels:
-            raise ValueError(f"heads is {tuple(self.heads)}, expected 'leaf' first, with leaves")
-        for head, level in self.head_levels.items():
-            if head not in self.heads or level not in self.labels.levels:
-                raise ValueError(
-                    f"head_levels puts {head!r} at {level!r}, expected one of "
-                    f"{tuple(self.heads)} at one of {self.labels.levels}"
-                )
-        for head, node in self.heads.items():
-            if node == "input" or node not in self.signals:
-                names = tuple(name for name in self.signals if name != "input")
-                raise ValueError(f"head {head} is node {node!r}, expected one of {names}")
-            answers = self.labels_of(head).leaves
-            if self.signals[node].shape != (len(answers),):
-                raise ValueError(
-                    f"head {head} has shape {self.signals[node].shape}, "
-                    f"expected one output for each of {len(answers)} leaves"
-                )
-
-    def _check_weights(self) -> None:
-        """Refuse tensors that do not fit the graph."""
-        if set(self.tensors) != set(self.layers):
-            raise ValueError(f"tensors is for {sorted(self.tensors)}, expected {self.layers}")
-        for node in self.switchable:
-            tensors = self.tensors[node.name]
-            shape = weight_shape(node, self.signals[node.inputs[0]])
-            if tensors.weight.shape != shape:
-                raise ValueError(
-                    f"weight of {node.name} has shape {tensors.weight.shape}, expected {shape}"
-                )
-            if tuple(tensors.narrow) != self.widths[1:]:
-                raise ValueError(
-                    f"constants of {node.name} are for widths {tuple(tensors.narrow)}, "
-                    f"expected {self.widths[1:]} besides the full one"
-                )
-
-    def _check_constants(self, network: Subnetwork) -> None:
-        """Refuse constants that do not fit a width's nodes, and heads that are cut."""
-        for head, output in self.heads.items():
-            shape = network.signals[output].shape
-            if shape != self.signals[output].shape:
-                raise ValueError(
-                    f"head {head} has shape {shape} at width {network.width:g}, expected a "
-                    "linear layer: those are never cut"
-                )
-        for node in network.switchable:
-            tensors = network.tensors[node.name]
-            found = [(b, r.bits, r.zero, r.relu) for b, r in tensors.requantisers.items()]
-            wanted = [(b, self.output_bits(node.name, b), node.zero, node.relu) for b in self.bits]
-            if found != wanted:
-                raise ValueError(f"constants of {node.name} are {found}, expected {wanted}")
-            multipliers = np.concatenate([r.multiplier for r in tensors.requantisers.values()])
-            if self.arithmetic is Arithmetic.RADIX and np.any(multipliers != SHIFT_ONLY):
-                raise ValueError(f"multiplier of {node.name} is no power of two, expected 2^30")
 
     def _check_measured(self) -> None:
         """Refuse measurements of what the network cannot run."""
@@ -204,7 +150,7 @@ class Artifact:
             levels = self.labels_of(entry.effort.head).levels
             if tuple(entry.correct) != levels:
                 raise ValueError(
-                    f"measured {entry.effort.plan.code} has levels {tuple(entry.correct)}, "
+                    f"measured {entry.effort.code} has levels {tuple(entry.correct)}, "
                     f"expected {levels}"
                 )
 
@@ -234,12 +180,11 @@ class Artifact:
 
     def labels_of(self, head: str) -> LabelTree:
         """Return the labels that a head tells apart: the tree from its level up."""
-        level = self.head_levels.get(head)
-        return self.labels if level is None else self.labels.coarsened(level)
+        return labels_at(head, self.head_levels, self.labels)
 
     def output_bits(self, layer: str, bits: Bits) -> Bits:
         """Return the width of a layer's output codes: a head always answers at 16 bits."""
-        return Bits.INT16 if layer in self.heads.values() else bits
+        return output_bits(layer, bits, self.heads)
 
     def require(self, effort: Effort) -> None:
         """Raise ArtifactError, saying what there is, unless the network can run an effort."""

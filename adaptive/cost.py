@@ -175,6 +175,8 @@ def build_points(
         raise ConfigError(f"level is {level!r}, expected one of {', '.join(levels)}")
     measured = {m.effort: m.accuracy[level] for m in artifact.measured if level in m.accuracy}
     chosen = tuple(efforts) or efficient_efforts(artifact, plant.clusters[0], level=level)
+    if not chosen:
+        raise ConfigError(f"none of {artifact.name}'s efforts was measured at level {level}")
     at_cap = np.full(len(plant.network.nodes), plant.cap_degc)
     points = []
     for cluster, effort in product(plant.clusters, chosen):

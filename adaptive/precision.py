@@ -86,10 +86,10 @@ class Effort:
     def code(self) -> str:
         """Compact name: the plan's, with width and head where they are not the dearest.
 
-        `all-8`, `all-8 w0.5`, `16.8.8 w0.25 early`.
+        `all-8`, `all-8-w0.5`, `16.8.8-w0.25-early`.
         """
-        width = "" if self.width == 1.0 else f" w{self.width:g}"
-        return f"{self.plan.code}{width}{'' if self.head == 'leaf' else f' {self.head}'}"
+        width = "" if self.width == 1.0 else f"-w{self.width:g}"
+        return f"{self.plan.code}{width}{'' if self.head == 'leaf' else f'-{self.head}'}"
 
 
 def all_plans(layers: Sequence[str], bits: Sequence[int] = SWITCHABLE) -> Iterator[PrecisionPlan]:

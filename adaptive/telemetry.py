@@ -20,7 +20,7 @@ def to_row(sample: Sample) -> Row:
     row: Row = {
         "time_s": round(seen.time_s, 6),
         "point": point.name,
-        "plan": point.effort.plan.code,
+        "plan": point.effort.code,
         "level": point.level,
         "cores": point.cores,
         "frequency_hz": point.frequency_hz,

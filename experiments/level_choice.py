@@ -146,7 +146,7 @@ def keep_promise(
         low, high = wilson_interval(score.covered, score.answers)
         yield {
             "artifact": artifact.name,
-            "plan": effort.plan.code,
+            "plan": effort.code,
             "alpha": alpha,
             "threshold": thresholds[effort],
             "coverage": score.coverage,

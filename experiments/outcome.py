@@ -140,7 +140,7 @@ class Run:
             {
                 "time_s": after.time_s,
                 "point": sample.point.name,
-                "plan": sample.point.effort.plan.code,
+                "plan": sample.point.effort.code,
                 "bits": _mean_bits(sample),
                 "level": sample.point.level,
                 "cores": sample.point.cores,
@@ -205,7 +205,7 @@ def summarise(
     frames = sum(batch.count for batch in served)
     plans: dict[str, int] = {}
     for batch in served:
-        code = batch.point.effort.plan.code
+        code = batch.point.effort.code
         plans[code] = plans.get(code, 0) + batch.count
     right = {
         level: sum(

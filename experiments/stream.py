@@ -79,8 +79,8 @@ class ExpectedStream:
         return ""
 
     def right(self, effort: Effort, level: str, *, first: int, count: int) -> float:  # noqa: ARG002
-        """Return how many images are expected to be named rightly at a level."""
-        return count * self._accuracy[effort][level]
+        """Return how many images are expected to be named rightly, none at a level not told."""
+        return count * self._accuracy[effort].get(level, 0.0)
 
 
 class FormStream:

@@ -130,7 +130,7 @@ class Study:
             self.points,
             worth=self.worth,
             period_s=workload.period_s,
-            leaf_accuracy={m.effort: m.accuracy[leaf] for m in self.artifact.measured},
+            leaf_accuracy={m.effort: m.accuracy.get(leaf, 0.0) for m in self.artifact.measured},
         )
         summary = summarise(
             name,

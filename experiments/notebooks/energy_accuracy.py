@@ -37,7 +37,7 @@ study = prepare(board="odroid-xu4", artifact="digits")
 points = pd.DataFrame(
     {
         "point": point.name,
-        "plan": point.effort.plan.code,
+        "plan": point.effort.code,
         "accuracy": point.accuracy,
         "energy_j": point.energy_j,
         "latency_s": point.latency_s,

@@ -151,7 +151,7 @@ def play(
         case_.points,
         worth=case_.worth,
         period_s=workload.period_s,
-        leaf_accuracy={m.effort: m.accuracy[leaf] for m in case_.artifact.measured},
+        leaf_accuracy={m.effort: m.accuracy.get(leaf, 0.0) for m in case_.artifact.measured},
     )
     infeasible = below.infeasible or at_cap.infeasible
     measured = not infeasible and below.gap <= LARGEST_GAP

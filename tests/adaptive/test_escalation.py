@@ -74,4 +74,4 @@ def test_a_threshold_is_a_share_and_a_level_must_be_told() -> None:
         Escalation(EARLY, LEAF, "group", 2.0)
     with pytest.raises(ValueError, match="level is 'leaf'"):
         answer(ENGINE, IMAGES, Escalation(EARLY, LEAF, "leaf", 0.5))
-    assert Escalation(EARLY, LEAF, "group", 0.5).code == "all-8 early > all-8"
+    assert Escalation(EARLY, LEAF, "group", 0.5).code == "all-8-early > all-8"

@@ -124,8 +124,8 @@ def test_efforts_beyond_the_plan_are_measured_at_uniform_plans() -> None:
     efforts = chosen_efforts(("a", "b"), 2, widths=(1.0, 0.5), heads=("leaf", "early"))
     rest = [e.code for e in efforts if (e.width, e.head) != (1.0, "leaf")]
     assert rest == [
-        "all-16 early", "all-8 early", "all-16 w0.5", "all-16 w0.5 early", "all-8 w0.5",
-        "all-8 w0.5 early",
+        "all-16-early", "all-8-early", "all-16-w0.5", "all-16-w0.5-early", "all-8-w0.5",
+        "all-8-w0.5-early",
     ]  # fmt: skip
     assert efforts[: -len(rest)] == chosen_efforts(("a", "b"), 2)
 

@@ -75,7 +75,7 @@ def test_each_effort_has_a_row_for_each_level_it_tells(
         assert {row["macs"] for row in mine} == {macs_of(artifact, effort)}
         assert {row["bytes"] for row in mine} == {bytes_of(artifact, effort)}
     assert effort_table.main(["--artifact", path, "--images", "40"]) == 0
-    assert "all-8 w0.5 early" in capsys.readouterr().out
+    assert "all-8-w0.5-early" in capsys.readouterr().out
 
 
 def test_the_table_agrees_with_evaluate(artifact: Artifact) -> None:
