@@ -97,6 +97,22 @@ int cut_out(const Task &t, int chunk, Range *positions, Range *blocks) {
   return chunk / across / down;
 }
 
+// Finds the weights of the convolution that comes next, which are fetched before it begins.
+void look_ahead(const Job &job, const Step &step, Convolution &c) {
+  c.following = nullptr;
+  c.following_bytes = 0;
+  const Step *const end = job.plan->steps.end();
+  for (const Step *next = &step + 1; next != end && next - &step <= 2; ++next) {
+    const auto node = static_cast<size_t>(next->node);
+    const FileNode &n = job.network->file.node(static_cast<uint32_t>(next->node));
+    if (static_cast<Op>(n.op) != Op::kConvolution) continue;
+    const Layer &layer = job.network->layers[node];
+    c.following = job.network->file.at<int8_t>(n.weights[next->bits == 4 ? 2 : 0]);
+    c.following_bytes = layer.panel * layer.blocks;
+    return;
+  }
+}
+
 void aim_convolution(Task &task) {
   const Job &job = *task.job;
   const Step &step = *task.step;
@@ -117,6 +133,8 @@ void aim_convolution(Task &task) {
   c.weight_high = network.file.at<int8_t>(n.weights[slot == kAt4 ? 2 : 0]);
   c.weight_low = network.file.at<int8_t>(n.weights[slot == kAt4 ? 2 : 1]);
   c.panel = layer.panel;
+  c.blocks = layer.blocks;
+  look_ahead(job, step, c);
   c.products = step.products;
   c.wide = layer.wide;
   c.source_zero = job.plan->contents[static_cast<size_t>(step.source)].border;

@@ -60,6 +60,9 @@ struct Convolution {
   int run_count, run_quads;
   const int8_t *weight_high, *weight_low;  // [block][quad][kBlock][kQuad]
   ptrdiff_t panel;                         // bytes of one block
+  int blocks;
+  const int8_t *following;  // weights that the next layer reads first
+  ptrdiff_t following_bytes;
   Products products;
   bool wide;           // sums may leave 32 bits: the portable set alone takes them
   uint8_t source_zero;  // high byte of the source's zero point

@@ -92,10 +92,16 @@ struct Vnni {
     }
     const int8_t *wh = c.weight_high + block * c.panel;
     const int8_t *wl = c.weight_low + block * c.panel;
-    const ptrdiff_t panel = c.panel, low = c.source_low;
+    const ptrdiff_t panel = c.panel, low = c.source_low, ahead = tile.ahead - wh;
+#pragma GCC unroll 16
+    for (int i = 0; i < M; ++i) {
+      __builtin_prefetch(tile.target[i] + block * kBlock, 1);
+      if (c.adds) __builtin_prefetch(tile.other[i] + block * kBlock);
+    }
     for (int run = 0; run < c.run_count; ++run) {
       ptrdiff_t at = c.runs[run];
       for (const ptrdiff_t end = at + ptrdiff_t{c.run_quads} * kQuad; at != end; at += kQuad) {
+        __builtin_prefetch(wh + ahead, 0, 2);
         Vector weight_high[N], weight_low[N];
 #pragma GCC unroll 16
         for (int j = 0; j < N; ++j) {

@@ -8,12 +8,14 @@
 
 namespace ae {
 
-// Where the positions of one tile read and write.
+// Where the positions of one tile read and write, and weights to fetch meanwhile: as many bytes as
+// a block has in one plane.
 template <int M>
 struct Tile {
   const uint8_t *source[M];
   uint8_t *target[M];
   const uint8_t *other[M];
+  const int8_t *ahead;
 };
 
 // Walks over output positions, row by row.
@@ -27,9 +29,10 @@ class Cursor {
     other_ = c.adds ? c.other.at + y * c.other.row + x_ * c.other.column : nullptr;
   }
 
-  // The next M positions.
+  // The next M positions, for `blocks` blocks that end before `behind`.
   template <int M>
-  void fill(Tile<M> &tile) {
+  void fill(Tile<M> &tile, int blocks, int behind) {
+    tile.ahead = ahead(tile_++, blocks, behind);
     for (int i = 0; i < M; ++i) {
       tile.source[i] = source_;
       tile.target[i] = target_;
@@ -42,6 +45,20 @@ class Cursor {
   }
 
  private:
+  // As many blocks of each plane, or of what the next layer reads first.
+  const int8_t *ahead(int tile, int blocks, int behind) const {
+    const bool both = c_->products != Products::kHigh;
+    const int few = both ? 2 * blocks : blocks;  // tiles that fetch
+    const int at = behind + (both ? tile / 2 : tile), beyond = at - c_->blocks;
+    if (tile < few && beyond < 0) {
+      return (both && tile % 2 ? c_->weight_low : c_->weight_high) + at * c_->panel;
+    }
+    if (tile < few && (beyond + 1) * c_->panel <= c_->following_bytes) {
+      return c_->following + beyond * c_->panel;
+    }
+    return c_->weight_high;
+  }
+
   void next_row() {
     x_ = 0;
     source_ += c_->step_y - c_->target_width * c_->step_x;
@@ -50,6 +67,7 @@ class Cursor {
   }
 
   const Convolution *c_;
+  int tile_ = 0;
   int x_;
   const uint8_t *source_;
   uint8_t *target_;
@@ -59,7 +77,7 @@ class Cursor {
 template <class Set, Products P, int M, int N>
 static inline void next_tile(const Convolution &c, Cursor &cursor, int block) {
   Tile<M> tile;
-  cursor.fill(tile);
+  cursor.fill(tile, N, block + N);
   Set::template tile<P, M, N>(c, tile, block);
 }
 
