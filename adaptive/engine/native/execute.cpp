@@ -140,6 +140,7 @@ void aim_convolution(Task &task) {
   c.source_zero = job.plan->contents[static_cast<size_t>(step.source)].border;
   c.constants = layer.constants[slot];
   c.target = job.plan->planes(step.target, job.arena);
+  c.target.at += step.channel;
   c.target_width = out.width;
   c.channels = out.channels / n.groups;
   c.adds = step.action == Action::kFused;
@@ -201,6 +202,7 @@ void aim_depthwise(Task &task) {
   d.products = step.products;
   d.constants = layer.constants[slot];
   d.target = job.plan->planes(step.target, job.arena);
+  d.target.at += step.channel;
   d.target_width = out.width;
   d.channels = out.channels;
   cut(task, out.height, 1, layer.blocks);
@@ -281,6 +283,11 @@ void run_concat(Task &task) {
   Planes target = job.plan->planes(task.step->target, job.arena);
   for (int32_t k = 0; k < n.input_count; ++k) {
     const auto signal = static_cast<size_t>(job.network->file.inputs(n)[k]);
+    const int32_t channels = job.network->geometry[signal].channels;
+    if (job.network->placements[signal].into >= 0) {
+      target.at += channels;
+      continue;
+    }
     const int32_t buffer = job.plan->buffer_of[signal];
     const Geometry &in = job.plan->geometry(buffer);
     const Planes source = job.plan->planes(buffer, job.arena);
@@ -288,7 +295,7 @@ void run_concat(Task &task) {
                  rescaler(parts[k], false, false)};
     cut(task, in.height, 1, 1);
     job.pool->run(do_join, &task, chunk_count(task));
-    target.at += in.channels;
+    target.at += channels;
   }
 }
 

@@ -22,11 +22,16 @@ int64_t reach(int32_t out, int32_t stride, int32_t kernel, int32_t before, int32
 
 }  // namespace
 
+bool is_same(const FileRescaler &r) {
+  return r.multiplier[0] == (1 << r.shift) && r.zero_in[0] == r.zero && !r.relu;
+}
+
 bool Network::prepare(const Kernels &set) {
   kernels = &set;
   const FileHeader &h = file.header();
   if (!geometry.resize(h.signal_count) || !layers.resize(h.node_count) ||
-      !fusions.resize(h.node_count) || !layer_node.resize(h.layer_count)) {
+      !fusions.resize(h.node_count) || !placements.resize(h.signal_count) ||
+      !placed_whole_.resize(h.node_count) || !layer_node.resize(h.layer_count)) {
     return fail("no memory for %u nodes", h.node_count);
   }
   for (uint32_t i = 0; i < h.node_count; ++i) {
@@ -35,6 +40,7 @@ bool Network::prepare(const Kernels &set) {
   }
   if (!measure() || !lay_out_runs() || !choose_constants()) return false;
   find_fusions();
+  find_placements();
   return true;
 }
 
@@ -133,6 +139,16 @@ bool Network::choose_constants() {
   return true;
 }
 
+// How many inputs of nodes a signal is.
+int Network::readers(int32_t signal) const {
+  int found = 0;
+  for (uint32_t j = 0; j < file.header().node_count; ++j) {
+    const FileNode &node = file.node(j);
+    for (int32_t k = 0; k < node.input_count; ++k) found += file.inputs(node)[k] == signal;
+  }
+  return found;
+}
+
 void Network::find_fusions() {
   const FileHeader &h = file.header();
   for (uint32_t i = 0; i < h.node_count; ++i) fusions[i] = {-1, -1};
@@ -145,15 +161,31 @@ void Network::find_fusions() {
     if (signal == 0 || inputs[0] == inputs[1] || signal == static_cast<int32_t>(h.head)) continue;
     const auto source = static_cast<uint32_t>(signal - 1);
     if (static_cast<Op>(file.node(source).op) != Op::kConvolution) continue;
-    int readers = 0;
-    for (uint32_t j = 0; j < h.node_count; ++j) {
-      for (int32_t k = 0; k < file.node(j).input_count; ++k) {
-        readers += file.inputs(file.node(j))[k] == signal;
-      }
-    }
-    if (readers != 1) continue;
+    if (readers(signal) != 1) continue;
     fusions[source].into = static_cast<int32_t>(i);
     fusions[i].layer = static_cast<int32_t>(source);
+  }
+}
+
+// A convolution that a concatenation alone reads, and that keeps its codes there.
+void Network::find_placements() {
+  const FileHeader &h = file.header();
+  for (Placement &placement : placements) placement = {-1, 0};
+  for (uint32_t i = 0; i < h.node_count; ++i) {
+    const FileNode &concat = file.node(i);
+    if (static_cast<Op>(concat.op) != Op::kConcat) continue;
+    const FileRescaler *parts = file.at<FileRescaler>(concat.constants[0]);
+    placed_whole_[i] = 1;
+    for (int32_t k = 0, channel = 0; k < concat.input_count; ++k) {
+      const int32_t signal = file.inputs(concat)[k];
+      const FileSignal &part = file.signal(static_cast<uint32_t>(signal));
+      const bool fits = signal > 0 && signal != static_cast<int32_t>(h.head) &&
+                        is_layer(file.node(static_cast<uint32_t>(signal - 1))) &&
+                        is_same(parts[k]) && readers(signal) == 1;
+      if (fits) placements[static_cast<size_t>(signal)] = {static_cast<int32_t>(i), channel};
+      if (!fits) placed_whole_[i] = 0;
+      channel += part.channels;
+    }
   }
 }
 

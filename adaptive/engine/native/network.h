@@ -39,6 +39,15 @@ struct Fusion {
   int32_t layer;  // for an addition: node of the convolution, or -1
 };
 
+// A signal that lies where a concatenation would copy it: its node writes it there.
+struct Placement {
+  int32_t into;     // node of the concatenation, or -1
+  int32_t channel;  // first of its channels there
+};
+
+// Whether a part of a join keeps its codes.
+bool is_same(const FileRescaler &r);
+
 class Network {
  public:
   bool prepare(const Kernels &kernels);
@@ -48,9 +57,12 @@ class Network {
   Array<Geometry> geometry;  // of each signal
   Array<Layer> layers;       // of each node; empty ones where there are no weights
   Array<Fusion> fusions;     // of each node
+  Array<Placement> placements;  // of each signal
   Array<int32_t> layer_node;
   Array<int32_t> runs;
 
+  // Whether a node has work of its own.
+  bool works(uint32_t node) const { return fusions[node].into < 0 && !placed_whole_[node]; }
   const int32_t *runs_of(const Layer &layer) const { return runs.data() + layer.first_run; }
 
  private:
@@ -58,7 +70,10 @@ class Network {
   bool lay_out_runs();
   bool choose_constants();
   void find_fusions();
+  void find_placements();
+  int readers(int32_t signal) const;
 
+  Array<uint8_t> placed_whole_;  // of each node: a concatenation with nothing left to copy
   Array<int32_t> derived_;  // what constants point at beside the file
 };
 

@@ -4,10 +4,6 @@
 
 namespace ae {
 
-bool is_same(const FileRescaler &r) {
-  return r.multiplier[0] == (1 << r.shift) && r.zero_in[0] == r.zero && !r.relu;
-}
-
 bool Plan::compile(const Network &network, const uint8_t *bits, int layers, bool exact) {
   network_ = &network;
   const FileHeader &h = network.file.header();
@@ -117,6 +113,17 @@ int32_t Plan::add_buffer(int32_t signal, bool low, uint8_t border, size_t step) 
   return static_cast<int32_t>(buffer_count_++);
 }
 
+// The buffer that a signal is written to: its own, or that of the concatenation it is a part of.
+int32_t Plan::add_target(int32_t signal, size_t step) {
+  const int32_t into = network_->placements[static_cast<size_t>(signal)].into;
+  const auto whole = static_cast<size_t>(into < 0 ? signal : into + 1);
+  if (buffer_of[whole] < 0) {
+    buffer_of[whole] = add_buffer(static_cast<int32_t>(whole), carried_[whole] && needed_[whole],
+                                  network_->geometry[whole].zero_high, step);
+  }
+  return buffer_of[whole];
+}
+
 void Plan::add_node(uint32_t i, bool exact, size_t *count) {
   const Network &network = *network_;
   const FileNode &n = network.file.node(i);
@@ -134,7 +141,7 @@ void Plan::add_node(uint32_t i, bool exact, size_t *count) {
     const int32_t zero = network.file.signal(static_cast<uint32_t>(input)).zero;
     const int32_t narrow =
         add_buffer(input, false, static_cast<uint8_t>((zero >> 12) + 8), *count);
-    steps[*count] = {Action::kNarrow, 0, Products::kHigh, step.node, -1, step.source, -1, narrow};
+    steps[*count] = {Action::kNarrow, 0, Products::kHigh, step.node, -1, step.source, -1, narrow, 0};
     buffers[static_cast<size_t>(step.source)].last = static_cast<int>((*count)++);
     step.source = narrow;
   }
@@ -143,10 +150,8 @@ void Plan::add_node(uint32_t i, bool exact, size_t *count) {
                   : !low          ? Products::kPlain
                   : exact         ? Products::kExact
                                   : Products::kFast;
-  const size_t signal = static_cast<size_t>(n.output);
-  step.target = add_buffer(n.output, carried_[signal] && needed_[signal],
-                           network.geometry[signal].zero_high, *count);
-  buffer_of[signal] = step.target;
+  step.target = add_target(n.output, *count);
+  step.channel = network.placements[static_cast<size_t>(n.output)].channel;
   const int now = static_cast<int>(*count);
   const int32_t *inputs = network.file.inputs(n);
   for (int32_t k = 0; k < n.input_count; ++k) {
@@ -158,7 +163,8 @@ void Plan::add_node(uint32_t i, bool exact, size_t *count) {
   if (static_cast<Op>(n.op) == Op::kAdd && addition < 0) {
     step.other = buffer_of[static_cast<size_t>(inputs[1])];
   }
-  buffers[static_cast<size_t>(step.source)].last = now;
+  if (step.source >= 0) buffers[static_cast<size_t>(step.source)].last = now;
+  buffers[static_cast<size_t>(step.target)].last = now;
   steps[(*count)++] = step;
 }
 
@@ -166,7 +172,7 @@ bool Plan::lay_out_steps(bool exact) {
   const FileHeader &h = network_->file.header();
   size_t step_count = 1, buffer_count = 1;
   for (uint32_t i = 0; i < h.node_count; ++i) {
-    const size_t narrow = node_bits_[i] == 4, whole = network_->fusions[i].into < 0;
+    const size_t narrow = node_bits_[i] == 4, whole = network_->works(i);
     step_count += narrow + whole;
     buffer_count += narrow + whole;
   }
@@ -178,9 +184,9 @@ bool Plan::lay_out_steps(bool exact) {
   size_t count = 0;
   const uint8_t border = network_->geometry[0].zero_high;
   buffer_of[0] = add_buffer(0, false, border, 0);
-  steps[count++] = {Action::kLoad, 0, Products::kHigh, -1, -1, -1, -1, buffer_of[0]};
+  steps[count++] = {Action::kLoad, 0, Products::kHigh, -1, -1, -1, -1, buffer_of[0], 0};
   for (uint32_t i = 0; i < h.node_count; ++i) {
-    if (network_->fusions[i].into < 0) add_node(i, exact, &count);
+    if (network_->works(i)) add_node(i, exact, &count);
   }
   head = buffer_of[h.head];
   buffers[static_cast<size_t>(head)].last = static_cast<int>(count);

@@ -20,6 +20,7 @@ struct Step {
   int32_t node;      // the convolution where it is fused
   int32_t addition;  // node, where it is fused
   int32_t source, other, target;  // buffers; -1 where there is none
+  int32_t channel;                // of the target, where its first one goes
 };
 
 // What a buffer holds: a signal, with or without its low plane.
@@ -51,6 +52,7 @@ class Plan {
   void trace_low_planes();
   bool lay_out_steps(bool exact);
   int32_t add_buffer(int32_t signal, bool low, uint8_t border, size_t step);
+  int32_t add_target(int32_t signal, size_t step);
   void add_node(uint32_t node, bool exact, size_t *step);
   bool carried_by(const FileNode &node) const;
   void require_low(const FileNode &node, bool output_needed);
@@ -60,8 +62,5 @@ class Plan {
   Array<uint8_t> carried_, needed_;  // of each signal: low bits are not plain; somebody reads them
   size_t buffer_count_ = 0;
 };
-
-// Whether a part of a join keeps its codes.
-bool is_same(const FileRescaler &r);
 
 }  // namespace ae

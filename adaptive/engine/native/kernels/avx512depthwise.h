@@ -179,7 +179,7 @@ struct Strip {
       uint8_t *to[kPositions];
       for (int p = 0; p < kPositions; ++p) to[p] = target + p * column;
       Vector(&v)[4] = stored[g];
-      if (k.bits == 8) {
+      if (k.bits == 8 && !d.target.low) {
         const Vector bytes = _mm512_max_epu8(pack_bytes(v[0], v[1], v[2], v[3]), least);
         put<kPositions, N>(bytes, to, first, count, flat);
         continue;

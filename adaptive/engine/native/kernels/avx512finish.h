@@ -85,44 +85,42 @@ inline Vector spread(const uint8_t *at) {
   return _mm512_shuffle_epi8(_mm512_broadcast_i32x4(bytes), order);
 }
 
-// The addition behind a convolution: two codes of 16 bits in each lane, one multiply-add.
+// A rescaling, or an addition of two signals: two codes of 16 bits in each lane, one multiply-add.
 class Addition {
  public:
-  explicit Addition(const Convolution &c)
-      : multipliers_(repeat(c.addition.multiplier[0] | c.addition.multiplier[1] << 16)),
-        zero_(repeat(c.addition.zero + kPlaneOffset)),
-        bytes_(takes_bytes(c)) {
-    const Rescale &r = c.addition;
-    // Bytes are 128 more than the high bytes of codes, and 256 times coarser.
+  // `bytes`: all codes are high bytes alone, the sum's too; then they are 256 times coarser, and
+  // stored 128 up.
+  Addition(const Rescale &r, bool bytes)
+      : multipliers_(repeat(r.multiplier[0] | r.multiplier[1] << 16)),
+        zero_(repeat(r.zero + kPlaneOffset)) {
     const int32_t both = r.multiplier[0] + r.multiplier[1];
-    offset_ = repeat(bytes_ ? (r.offset >> 8) - 128 * both : r.offset);
-    shift_ = _mm_cvtsi32_si128(bytes_ ? r.shift - 8 : r.shift);
+    offset_ = repeat(bytes ? (r.offset >> 8) - 128 * both : r.offset);
+    shift_ = _mm_cvtsi32_si128(bytes ? r.shift - 8 : r.shift);
     least = r.least + kPlaneOffset;
   }
 
-  // Whether the codes on both sides and the sum's are bytes.
-  bool bytes() const { return bytes_; }
-
-  // Stored bytes, clamped, to what is stored of the sum, not yet clamped.
+  // Stored bytes to what is stored of the sum, not yet clamped.
   Vector add_bytes(Vector stored, const uint8_t *other) const {
     return scale(_mm512_or_si512(stored, spread<2>(other)));
   }
+  Vector of_bytes(Vector stored) const { return scale(stored); }
 
-  // The same of 16-bit codes.
+  // The same of 16-bit codes, in the lower halves.
   Vector add_codes(Vector code, const uint8_t *other, ptrdiff_t low) const {
-    const Vector plain = low ? spread<2>(other + low) : repeat(kPlainLow << 16);
-    const Vector there = _mm512_sub_epi32(_mm512_or_si512(spread<3>(other), plain),
-                                          repeat(static_cast<int32_t>(kPlaneOffset << 16)));
-    return scale(_mm512_mask_blend_epi16(0xAAAAAAAA, code, there));
+    return scale(_mm512_mask_blend_epi16(0xAAAAAAAA, code, load_codes(other, low)));
+  }
+  Vector of_codes(Vector code) const { return scale(code); }
+
+  // Sixteen codes, in the upper halves.
+  static Vector load_codes(const uint8_t *at, ptrdiff_t low) {
+    const Vector plain = low ? spread<2>(at + low) : repeat(kPlainLow << 16);
+    return _mm512_sub_epi32(_mm512_or_si512(spread<3>(at), plain),
+                            repeat(static_cast<int32_t>(kPlaneOffset << 16)));
   }
 
   int32_t least;  // of what is stored of the sum
 
  private:
-  static bool takes_bytes(const Convolution &c) {
-    return c.adds && c.constants.bits == 8 && c.other.low == 0 && c.target.low == 0 &&
-           c.addition.shift >= 8;
-  }
   Vector scale(Vector pairs) const {
     const Vector total = _mm512_add_epi32(_mm512_madd_epi16(pairs, multipliers_), offset_);
     return _mm512_add_epi32(_mm512_sra_epi32(total, shift_), zero_);
@@ -130,7 +128,6 @@ class Addition {
 
   Vector multipliers_, offset_, zero_;
   __m128i shift_;
-  bool bytes_;
 };
 
 // Clamps stored codes of any width.
@@ -188,6 +185,8 @@ struct Words {
     first = _mm512_max_epu16(_mm512_packus_epi32(a, b), floor);
     second = _mm512_max_epu16(_mm512_packus_epi32(c, d), floor);
   }
+  Words(Vector a, Vector b) : first(a), second(b) {}
+
   Vector high_bytes() const {
     return _mm512_packus_epi16(_mm512_srli_epi16(first, 8), _mm512_srli_epi16(second, 8));
   }
@@ -196,6 +195,17 @@ struct Words {
     return _mm512_packus_epi16(_mm512_and_si512(first, byte), _mm512_and_si512(second, byte));
   }
 };
+
+// The first `count` of 64 bytes.
+inline void store_bytes(uint8_t *at, Vector bytes, ptrdiff_t count) {
+  if (count >= 64) return _mm512_storeu_si512(at, bytes);
+  alignas(64) uint8_t all[64];
+  _mm512_store_si512(all, bytes);
+  for (ptrdiff_t i = 0; i < count; i += kBlock) {
+    store_some(at + i, _mm_load_si128(reinterpret_cast<const __m128i *>(all + i)),
+               static_cast<int>(count - i));
+  }
+}
 
 // Stores the 64 bytes of `kPositions` neighbouring positions of N blocks.
 template <int kPositions, int N>

@@ -1,5 +1,6 @@
 // AVX512-VNNI kernels: vpdpbusd sums four byte products into each of 16 channels.
 #include "avx512depthwise.h"
+#include "avx512simple.h"
 #include "avx512sums.h"
 #include "simple.h"
 #include "walk.h"
@@ -164,7 +165,7 @@ struct Vnni {
                       tile.target[M - 1] - tile.target[0] == (M - 1) * c.target.column;
     constexpr int most = N > 2 ? 1 : 4 / N, G = M < most ? M : most;  // positions of 64 bytes
     static_assert(M % G == 0, "groups fill a tile");
-    if (k.bits == 8 && !c.adds) {
+    if (k.bits == 8 && !c.adds && !c.target.low) {
       const Vector least = _mm512_set1_epi8(static_cast<char>(k.stored_least));
 #pragma GCC unroll 16
       for (int i = 0; i < M; i += G) {
@@ -174,8 +175,9 @@ struct Vnni {
       }
       return;
     }
-    const Addition addition(c);
-    const bool bytes = addition.bytes();
+    const bool bytes =
+        c.adds && k.bits == 8 && !c.other.low && !c.target.low && c.addition.shift >= 8;
+    const Addition addition(c.addition, bytes);
     if (bytes) {
       add_bytes<M, N>(c, tile, first, addition, stored);
     } else if (c.adds || k.bits != 16) {
@@ -244,6 +246,6 @@ bool runs_here() {
 }  // namespace
 
 const Kernels kAvx512Vnni = {"avx512vnni", runs_here, 0,    walk<Vnni>, depthwise,
-                             max_pool,     average,   join, narrow};
+                             max_pool_by_64, average, join_by_64, narrow};
 
 }  // namespace ae

@@ -2,6 +2,8 @@
 // them with its own instructions.
 #pragma once
 
+#include <cstring>
+
 #include "../kernels.h"
 #include "finish.h"
 
@@ -51,7 +53,7 @@ static inline void max_pool_at(const MaxPool &p, int y, int x, uint8_t *target) 
   }
 }
 
-static void max_pool(const MaxPool &p, Range rows) {
+static inline void max_pool(const MaxPool &p, Range rows) {
   for (int y = rows.begin; y < rows.end; ++y) {
     for (int x = 0; x < p.target_width; ++x) {
       max_pool_at(p, y, x, p.target.at + y * p.target.row + x * p.target.column);
@@ -114,15 +116,22 @@ static inline void join_stretch(const Join &j, const uint8_t *a, const uint8_t *
   }
 }
 
-static inline void copy_stretch(const Join &j, const uint8_t *a, uint8_t *out, ptrdiff_t count) {
-  for (ptrdiff_t i = 0; i < count; ++i) out[i] = a[i];
+static inline void copy_stretch(const Join &j, const uint8_t *a, const uint8_t *, uint8_t *out,
+                                ptrdiff_t count) {
+  const auto size = static_cast<size_t>(count);
+  std::memcpy(out, a, size);
   if (!j.target.low) return;
-  for (ptrdiff_t i = 0; i < count; ++i) {
-    out[j.target.low + i] = j.source.low ? a[j.source.low + i] : kPlainLow;
+  if (j.source.low) {
+    std::memcpy(out + j.target.low, a + j.source.low, size);
+  } else {
+    std::memset(out + j.target.low, kPlainLow, size);
   }
 }
 
-static void join(const Join &j, Range rows) {
+// Calls `stretch(j, a, b, out, count)` for values that lie next to one another: whole rows where
+// nothing lies between positions.
+template <class Stretch>
+static inline void for_stretches(const Join &j, Range rows, Stretch stretch) {
   const bool whole = j.source.column == j.channels && j.target.column == j.channels &&
                      (!j.adds || j.other.column == j.channels);
   const ptrdiff_t count = whole ? ptrdiff_t{j.width} * j.channels : j.channels;
@@ -130,17 +139,14 @@ static void join(const Join &j, Range rows) {
   for (int y = rows.begin; y < rows.end; ++y) {
     for (int x = 0; x < stretches; ++x) {
       const uint8_t *a = j.source.at + y * j.source.row + x * j.source.column;
-      uint8_t *out = j.target.at + y * j.target.row + x * j.target.column;
-      if (j.same) {
-        copy_stretch(j, a, out, count);
-      } else if (j.adds) {
-        const uint8_t *b = j.other.at + y * j.other.row + x * j.other.column;
-        join_stretch<true>(j, a, b, out, count);
-      } else {
-        join_stretch<false>(j, a, a, out, count);
-      }
+      const uint8_t *b = j.adds ? j.other.at + y * j.other.row + x * j.other.column : a;
+      stretch(j, a, b, j.target.at + y * j.target.row + x * j.target.column, count);
     }
   }
+}
+
+static void join(const Join &j, Range rows) {
+  for_stretches(j, rows, j.same ? copy_stretch : j.adds ? join_stretch<true> : join_stretch<false>);
 }
 
 static void narrow(const Narrow &n, Range rows) {
