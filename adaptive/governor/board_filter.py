@@ -19,6 +19,7 @@ from adaptive.point_power import PointPower
 from thermal.discretise import discretise
 from thermal.network import Matrix, Vector
 
+_AHEAD_S = 2.0  # over which readings are averaged that the estimate lags behind [s]
 _FAR = 4.0  # standard deviations that a reading is believed to be too low by at most
 _LEAST_LAG, _MOST_LAG = math.log(0.02), math.log(3.0)  # of a zone's time constant [ln s]
 
@@ -119,6 +120,7 @@ class BoardFilter:
         self._period_s = period_s
         self._least_step_k = self._step_k
         self._before: Vector | None = None
+        self._ahead: Vector = np.zeros(m)
         self._x: Vector = np.zeros(0)
         self._cov: Matrix = np.zeros((0, 0))
         self._noise = uncertainty.noise_k**2 + self._step_k**2 / 12.0
@@ -141,6 +143,7 @@ class BoardFilter:
         cov[self._g, self._g] = expect.power**2 + np.eye(b) * expect.power_each**2
         x[self._l], cov[self._l, self._l] = math.log(expect.zone_lag_s), expect.lag**2
         self._x, self._cov = x, cov
+        self._ahead = np.zeros(len(readings_degc))
         self.correct(readings_degc, moving_k=0.0)
 
     def predict(self, index: int, busy: float) -> float:
@@ -177,6 +180,7 @@ class BoardFilter:
         self._learn_step(readings_degc)
         felt, cov = self._s, self._cov
         error = readings_degc - self._x[felt]
+        self._ahead += min(self._period_s / _AHEAD_S, 1.0) * (error - self._ahead)
         late = (self._expect.lag_error_s * moving_k / self._period_s) ** 2
         noise = self._noise + late
         own = cov[felt, felt]
@@ -228,6 +232,14 @@ class BoardFilter:
         """Standard deviation of the temperature of each junction, shape (J,) [K]."""
         variance = np.diag(self._cov)[self._junctions]
         return np.asarray(np.sqrt(np.maximum(variance, 0.0)))
+
+    @property
+    def ahead_k(self) -> float:
+        """How far zones have lately been hotter than was predicted, on the average [K].
+
+        Where something unforeseen heats the board, the estimate follows, and lags behind.
+        """
+        return max(float(self._ahead.max()), 0.0)
 
     @property
     def rounding_k(self) -> float:

@@ -261,7 +261,8 @@ class Predictive:
         power = switched * board.power_factor + self._leakage_w[plans]
         ambient = board.ambient_degc
         junctions = self._prospect.junctions_k(board.temps_degc - ambient, power)
-        kept_k = caution.margin_k + board.rounding_k + (ambient - self._cap_degc)
+        kept_k = caution.margin_k + board.rounding_k + board.ahead_k
+        kept_k += ambient - self._cap_degc
         junctions[:, 0] += kept_k + caution.deviations * board.predicted_spread_k(
             self._prospect.free[:, 0], self._prospect.driven[0, :, 0], switched[:, 0]
         )

@@ -19,9 +19,9 @@ from experiments.docs import markdown_table, replace_block
 from experiments.progress import Progress
 from experiments.scoreboard import tables, tuning
 from experiments.scoreboard.bounds import STORED, load_bounds, save_bounds
-from experiments.scoreboard.cells import ScoreboardConfig, cells
+from experiments.scoreboard.cells import Cell, ScoreboardConfig, cells
 from experiments.scoreboard.journal import Journal
-from experiments.scoreboard.play import JSON_FIELDS, Row, Work, play_cell
+from experiments.scoreboard.play import JSON_FIELDS, Row, Work, governor_names, play_cell
 from experiments.study_config import exit_code, read_config
 
 
@@ -37,10 +37,17 @@ def main(argv: Sequence[str] | None = None) -> int:
         type=Path,
         default=Path("report/scoreboard.jsonl"),
         metavar="FILE",
-        help="where finished cells are kept (%(default)s); begin another after changing a governor",
+        help="where finished cells are kept (%(default)s); see --anew",
     )
     parser.add_argument(
         "--finished", action="store_true", help="play nothing: show what the journal holds"
+    )
+    parser.add_argument(
+        "--anew",
+        action="append",
+        default=[],
+        metavar="GOVERNOR",
+        help="play this governor again in the cells of the journal: it has changed",
     )
     parser.add_argument("--tune", action="store_true", help="lower the baselines' trips, no score")
     parser.add_argument(
@@ -83,14 +90,13 @@ def _score(config: ScoreboardConfig, args: argparse.Namespace) -> int:
     journal = Journal(args.journal, _signature(config, trips))
     work = Work(config, trips, {**stored, **journal.bounds})
     wanted = list(cells(config))
+    finished = [cell for cell in wanted if cell.key in journal.rows]
     missing = [cell for cell in wanted if cell.key not in journal.rows]
+    if args.anew:
+        _check_names(args.anew, config)
+        _play(replace(work, only=tuple(args.anew)), finished, journal, args)
     if not args.finished:
-        progress = Progress("scoreboard")
-        with open_executor(jobs=args.jobs, cluster=args.cluster) as executor:
-            for done, played in enumerate(executor.map(play_cell, missing, shared=work), 1):
-                journal.add(played)
-                progress(done / len(missing))
-        progress.close()
+        _play(work, missing, journal, args)
     if args.keep_bounds:
         save_bounds({**stored, **journal.bounds}, STORED)
     rows = [row for cell in wanted for row in journal.rows.get(cell.key, ())]
@@ -98,6 +104,23 @@ def _score(config: ScoreboardConfig, args: argparse.Namespace) -> int:
         raise ConfigError(f"{args.journal}: holds no finished run of this configuration")
     _show(rows, args)
     return 0
+
+
+def _check_names(names: Sequence[str], config: ScoreboardConfig) -> None:
+    known = governor_names(config)
+    for name in names:
+        if name not in known:
+            raise ConfigError(f"--anew {name}: expected one of {', '.join(known)}")
+
+
+def _play(work: Work, cells: Sequence[Cell], journal: Journal, args: argparse.Namespace) -> None:
+    """Play cells and write each down as soon as it is finished."""
+    progress = Progress("scoreboard")
+    with open_executor(jobs=args.jobs, cluster=args.cluster) as executor:
+        for done, played in enumerate(executor.map(play_cell, cells, shared=work), 1):
+            journal.add(played)
+            progress(done / len(cells))
+    progress.close()
 
 
 def _show(rows: list[Row], args: argparse.Namespace) -> None:

@@ -54,11 +54,14 @@ class Journal:
         self.bounds |= bounds  # they carry their own hash
 
     def add(self, played: Played) -> None:
-        """Write a finished cell down."""
+        """Write a finished cell down; rows of governors that were not played anew are kept."""
+        anew = {row.governor for row in played.rows}
+        kept = [r for r in self.rows.get(played.cell.key, ()) if r.governor not in anew]
+        rows = (*played.rows, *kept)
         entry = {
             "signature": self._signature,
             "cell": played.cell.key,
-            "rows": [asdict(row) for row in played.rows],
+            "rows": [asdict(row) for row in rows],
             "bounds": _plain(played.bounds),
         }
         try:
@@ -66,7 +69,7 @@ class Journal:
                 stream.write(json.dumps(entry) + "\n")
         except OSError as error:
             raise ConfigError(f"{self._path}: cannot write: {error.strerror}") from error
-        self.rows[played.cell.key] = played.rows
+        self.rows[played.cell.key] = rows
         self.bounds |= dict(played.bounds)
 
 

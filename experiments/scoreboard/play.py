@@ -67,11 +67,14 @@ class Work:
         How far below the cap each baseline's trip is, by governor and board [K].
     bounds
         Bounds known already.
+    only
+        Governors to play; all, if empty.
     """
 
     config: ScoreboardConfig
     below_k: Mapping[str, Mapping[str, float]]
     bounds: Mapping[str, KnownBound]
+    only: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +86,11 @@ class Played:
     bounds: Mapping[str, KnownBound]
 
 
+def governor_names(config: ScoreboardConfig) -> tuple[str, ...]:
+    """Return the governors that are played, ours first."""
+    return (OURS, *config.baselines)
+
+
 def play_cell(work: Work, cell: Cell) -> Played:
     """Bound a cell and play it with every governor, ours with a preview too where it is asked."""
     setting = prepare(work.config, cell)
@@ -92,9 +100,11 @@ def play_cell(work: Work, cell: Cell) -> Played:
         key: work.bounds.get(key) or find_bound(setting, degc)
         for key, degc in zip(keys, (cap, cap - 1.0), strict=True)
     }
-    players = [(name, False) for name in (OURS, *work.config.baselines)]
+    players = [(name, False) for name in governor_names(work.config)]
     if cell.scenario.preview:
         players.append((OURS, True))
+    if work.only:
+        players = [player for player in players if player[0] in work.only]
     rows = tuple(
         play(
             work,

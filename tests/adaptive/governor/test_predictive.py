@@ -162,6 +162,17 @@ def test_readings_that_are_wrong_for_a_while_do_not_heat_the_board(
     assert max(period.hottest_degc for period in platform.truth) <= 80.0
 
 
+def test_it_keeps_its_distance_while_something_unforeseen_heats_the_board() -> None:
+    policy = governor(ambient=45.0)
+    for step in range(100):
+        policy.decide(seen(60.0, time_s=0.1 * step))
+    steady_k = policy._filter.ahead_k
+    for step in range(30):
+        policy.decide(seen(60.0 + 0.1 * step, time_s=10.0 + 0.1 * step))
+    assert steady_k < 0.05
+    assert policy._filter.ahead_k > 0.3
+
+
 @pytest.mark.parametrize("lag_s", [0.2, 0.5, 1.0])
 def test_it_learns_how_fast_zones_follow(lag_s: float) -> None:
     # A slow zone reads like a cooler board just when the board heats up.

@@ -54,6 +54,24 @@ def test_it_goes_on_where_it_stopped_and_shows_the_same(
     assert journal.read_text(encoding="utf-8") == before
 
 
+def test_a_governor_that_changed_is_played_anew_beside_what_is_kept(
+    config: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    journal = tmp_path / "journal.jsonl"
+    common = ["--config", str(config), "--journal", str(journal), "--json", "--seeds", "1"]
+    assert main(common) == 0
+    before = lines(capsys)
+    whole = journal.read_text(encoding="utf-8")
+    ours, other = before
+    journal.write_text(
+        whole.replace(f'"reward": {ours["reward"]}', '"reward": 0.0'), encoding="utf-8"
+    )
+    assert main([*common, "--finished", "--anew", "predictive"]) == 0
+    assert lines(capsys) == [ours, other]
+    assert exit_code(lambda: main([*common, "--anew", "nobody"])) == 2
+    assert "--anew nobody: expected one of predictive" in capsys.readouterr().err
+
+
 def test_bad_input_is_one_line_and_code_2(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
