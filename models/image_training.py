@@ -34,9 +34,9 @@ class FloatRecipe:
 
     The learning rate rises to `peak_rate` over `warm_share` of all batches and falls to almost
     nothing, along cosines. `weight_decay` acts on weights, not on biases and batch norm. `margin`
-    is how far images are moved. `level_weights` weighs the cross entropy of each level of the
-    label tree; the leaves alone if there are none. `bfloat16` computes products in that type,
-    twice as fast where the processor has it; weights stay float32.
+    is how far images are moved, `mirror` whether they are mirrored. `level_weights` weighs the
+    cross entropy of each level of the label tree; the leaves alone if there are none. `bfloat16`
+    computes products in that type, twice as fast where the processor has it; weights stay float32.
     """
 
     seed: int
@@ -49,6 +49,7 @@ class FloatRecipe:
     margin: int = 4
     level_weights: Mapping[str, float] | None = None
     bfloat16: bool = False
+    mirror: bool = True
 
     def __post_init__(self) -> None:
         _above_zero(self, "epochs", "batch", "peak_rate")
@@ -60,7 +61,7 @@ class JointRecipe:
 
     AdamW at `rate`, falling along a cosine; `mixes` random plans join each step; ranges are taken
     from `range_images` calibration images, once, before the first step and after the last.
-    `level_weights` is as for the float phase.
+    `level_weights` and `mirror` are as for the float phase.
     """
 
     seed: int
@@ -71,6 +72,7 @@ class JointRecipe:
     range_images: int
     margin: int = 4
     level_weights: Mapping[str, float] | None = None
+    mirror: bool = True
 
     def __post_init__(self) -> None:
         _above_zero(self, "batch", "rate", "range_images")
@@ -123,7 +125,7 @@ def train_float(
     report: Report,
 ) -> None:
     """Train a float network in place, on the device it lies on; resumes from the checkpoint."""
-    batches = CroppedBatches(data, batch=recipe.batch, margin=recipe.margin)
+    batches = CroppedBatches(data, batch=recipe.batch, margin=recipe.margin, mirror=recipe.mirror)
     optimiser, schedule = one_cycle(network, recipe, steps=recipe.epochs * len(batches))
     loss_at_levels = level_loss(tree, recipe.level_weights)
 
@@ -194,7 +196,7 @@ def train_jointly(
     calibrate_ranges(network, images)
     if recipe.epochs == 0:
         return
-    batches = CroppedBatches(data, batch=recipe.batch, margin=recipe.margin)
+    batches = CroppedBatches(data, batch=recipe.batch, margin=recipe.margin, mirror=recipe.mirror)
     optimiser = torch.optim.AdamW(network.parameters(), lr=recipe.rate, weight_decay=0.0)
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, recipe.epochs * len(batches))
     rng = np.random.default_rng(recipe.seed)

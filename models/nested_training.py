@@ -61,7 +61,7 @@ def train_nested(
     checkpoint, report
         As for `train_float`.
     """
-    batches = CroppedBatches(data, batch=recipe.batch, margin=recipe.margin)
+    batches = CroppedBatches(data, batch=recipe.batch, margin=recipe.margin, mirror=recipe.mirror)
     optimiser, schedule = one_cycle(network, recipe, steps=recipe.epochs * len(batches))
     rng = np.random.default_rng(recipe.seed)
     loss_of_heads = HeadLoss(tree, level_loss(tree, recipe.level_weights), head_levels)

@@ -80,7 +80,8 @@ def choose_escalations(
             ]
             cheaper = [(cost, rule) for cost, rule in rules if cost < macs_of(artifact, then)]
             if cheaper:
-                yield min(cheaper, key=lambda pair: pair[0])[1]
+                # Of equal arithmetic, that of the fewest bytes.
+                yield min(cheaper, key=lambda p: (p[0], bytes_of(artifact, p[1].first)))[1]
 
 
 def _escalation(

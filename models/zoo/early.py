@@ -6,10 +6,10 @@ Answers = dict[str, Tensor]
 """Logits of each head by its name, shape (N, nodes of its level)."""
 
 
-def convolution(source: int, channels: int) -> nn.Sequential:
-    """Build a 3 x 3 convolution that halves the resolution, with batch norm and ReLU."""
+def convolution(source: int, channels: int, *, stride: int = 2) -> nn.Sequential:
+    """Build a 3 x 3 convolution with batch norm and ReLU; it halves the resolution by default."""
     return nn.Sequential(
-        nn.Conv2d(source, channels, 3, stride=2, padding=1, bias=False),
+        nn.Conv2d(source, channels, 3, stride=stride, padding=1, bias=False),
         nn.BatchNorm2d(channels),
         nn.ReLU(),
     )

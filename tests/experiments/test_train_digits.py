@@ -7,7 +7,14 @@ import yaml
 from adaptive.artifact import Artifact, load_artifact, save_artifact
 from adaptive.errors import ConfigError
 from adaptive.precision import all_plans
-from experiments.train_digits import CONFIG, Config, build_artifact, load_config, main
+from experiments.train_digits import (
+    CONFIG,
+    Config,
+    build_artifact,
+    build_early,
+    load_config,
+    main,
+)
 from models.data import LabelledImages, load_digits
 
 
@@ -19,8 +26,18 @@ def tiny(seed: int) -> Config:
     config = load_config(CONFIG)
     training = replace(config.training, seed=seed, float_epochs=2, joint_epochs=2, range_epochs=1)
     measurement = replace(config.measurement, versions=2)
+    early = replace(
+        config.early,
+        versions=1,
+        float=replace(config.early.float, epochs=1, batch=20),
+        joint=replace(config.early.joint, epochs=1, batch=20, range_images=20),
+    )
     return replace(
-        config, training=training, measurement=measurement, network=replace(config.network, width=2)
+        config,
+        training=training,
+        measurement=measurement,
+        network=replace(config.network, width=2),
+        early=early,
     )
 
 
@@ -54,6 +71,32 @@ def test_the_bundled_network_was_made_by_this_recipe() -> None:
     assert artifact.labels.to_dict() == config.labels
     assert artifact.tensors["stem"].weight.shape[0] == config.network.width
     assert artifact.measured[0].images == 288 * config.measurement.versions
+
+
+def test_the_network_with_efforts_is_trained_exported_and_measured_whole() -> None:
+    lines: list[str] = []
+    artifact = build_early(
+        tiny(0),
+        first(load_digits("train"), 40),
+        first(load_digits("calibration"), 20),
+        progress=lines.append,
+    )
+    assert artifact.widths == (1.0, *tiny(0).early.widths)
+    assert len({entry.effort for entry in artifact.measured}) == 4 * 2 * 2
+    assert "nested 1/1" in lines[0]
+    assert "0.25/early" in lines[0]
+
+
+def test_the_bundled_network_with_efforts_was_made_by_this_recipe() -> None:
+    config, artifact = load_config(CONFIG), load_artifact("digits_early")
+    assert artifact.provenance["command"] == "python -m experiments.train_digits --early"
+    assert artifact.widths == (1.0, *config.early.widths)
+    assert dict(artifact.head_levels) == {"early": config.early.early}
+    assert artifact.provenance["seed"] == config.early.float.seed
+    whole = {e.effort.code: e.accuracy for e in artifact.measured}
+    for name, shares in whole.items():  # on the calibration images
+        assert shares["shape"] > 0.9, name
+    assert whole["all-8"]["leaf"] - whole["all-8-w0.25"]["leaf"] < 0.06
 
 
 def test_a_wrong_recipe_names_file_and_field(

@@ -30,6 +30,13 @@ def test_a_crop_is_a_window_of_the_image_or_its_mirror_image() -> None:
     assert len(seen) == 4 * 2 * 2
 
 
+def test_mirror_images_are_left_out_where_they_are_other_things() -> None:
+    data = numbered(60)
+    batches = CroppedBatches(data, batch=60, margin=0, mirror=False)
+    ((images, labels),) = batches.epoch(np.random.default_rng(0))
+    np.testing.assert_array_equal(images.numpy(), data.images[labels.numpy()])
+
+
 def test_an_epoch_shows_every_image_once_with_its_own_label() -> None:
     data = numbered(10)
     batches = CroppedBatches(data, batch=5, margin=2)
