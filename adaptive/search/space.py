@@ -29,6 +29,8 @@ class SearchSpace:
         Layers that switch together; each layer is in exactly one group.
     bits, widths, heads
         What there is to choose from, the dearest first.
+    idle
+        Layers that none of the heads runs: in no group, they follow the last one.
     """
 
     layers: tuple[str, ...]
@@ -36,17 +38,19 @@ class SearchSpace:
     bits: tuple[Bits, ...]
     widths: tuple[float, ...] = (1.0,)
     heads: tuple[str, ...] = ("leaf",)
+    idle: tuple[str, ...] = ()
     _group_of: tuple[int, ...] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        grouped = [layer for group in self.groups for layer in group]
+        grouped = [*(layer for group in self.groups for layer in group), *self.idle]
         if sorted(grouped) != sorted(self.layers) or not all(self.groups):
             raise ValueError(
                 f"groups is {self.groups}, expected each of {self.layers} in exactly one group"
             )
         if len(self.bits) < 2 or tuple(sorted(set(self.bits), reverse=True)) != self.bits:
             raise ValueError(f"bits is {self.bits}, expected two or more, falling")
-        of = {layer: k for k, group in enumerate(self.groups) for layer in group}
+        of = dict.fromkeys(self.idle, len(self.groups) - 1)
+        of |= {layer: k for k, group in enumerate(self.groups) for layer in group}
         object.__setattr__(self, "_group_of", tuple(of[layer] for layer in self.layers))
 
     @property

@@ -47,7 +47,17 @@ def chosen_space(artifact: Artifact, args: argparse.Namespace) -> SearchSpace:
     level = args.level or artifact.labels.levels[0]
     heads = tuple(head for head in artifact.heads if level in artifact.labels_of(head).levels)
     # An unknown level is refused by the command, in its own words.
-    return SearchSpace(artifact.layers, groups, bits, artifact.widths, heads or ("leaf",))
+    heads = heads or ("leaf",)
+    needed = {
+        node.name
+        for head in heads
+        for node in artifact.subnetworks[1.0].needed(artifact.heads[head])
+    }
+    idle = tuple(layer for layer in artifact.layers if layer not in needed)
+    groups = tuple(
+        kept for group in groups if (kept := tuple(layer for layer in group if layer in needed))
+    )
+    return SearchSpace(artifact.layers, groups, bits, artifact.widths, heads, idle)
 
 
 def chosen_cost(

@@ -6,10 +6,12 @@ from pathlib import Path
 
 import pytest
 
+from adaptive.artifact import load_artifact
 from adaptive.errors import ConfigError
 from adaptive.operating_point import load_points
 from adaptive.precision import Bits
 from experiments.commands import search
+from experiments.search.asking import chosen_space
 from experiments.search.hint import load_hint
 from experiments.study import prepare
 
@@ -117,3 +119,16 @@ def test_ours_needs_no_extra() -> None:
     code += "if m in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+def test_the_genes_are_what_the_heads_of_the_level_run() -> None:
+    artifact = load_artifact("digits_early")
+    args = argparse.Namespace(grouping="layer", groups=None, bits=None, level=None)
+    leaf = chosen_space(artifact, args)
+    assert (leaf.heads, leaf.widths) == (("leaf",), artifact.widths)
+    assert leaf.names[-1] == "width"
+    assert set(leaf.idle) == {name for name in artifact.layers if name.startswith("early")}
+    args.level = "shape"
+    coarse = chosen_space(artifact, args)
+    assert (coarse.heads, coarse.idle) == (("leaf", "early"), ())
+    assert coarse.names[-2:] == ("width", "head")

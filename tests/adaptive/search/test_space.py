@@ -23,6 +23,12 @@ def test_widths_and_heads_are_genes_where_there_is_a_choice() -> None:
     assert space.effort(space.cheapest) == Effort(PrecisionPlan(("a",), (B8,)), 0.5, "coarse")
 
 
+def test_layers_that_no_head_runs_are_no_genes_and_follow_the_last_group() -> None:
+    space = SearchSpace(("a", "b", "c"), (("a",), ("c",)), (B16, B8), idle=("b",))
+    assert space.names == ("a", "c")
+    assert space.effort((0, 1)).plan.bits == (B16, B8, B8)
+
+
 def test_mixes_and_table_agree() -> None:
     space = space_of(3, (B16, B8, B4))
     assert space.size == 27
