@@ -34,7 +34,7 @@ from experiments.commands.evaluate import chosen_dataset, watched
 from experiments.docs import markdown_table, replace_block
 from models.data import LabelledImages
 
-NETWORKS = ("resnet8_cifar10", "digits")
+NETWORKS = ("resnet8_cifar10", "mobilenet_v1_cifar10", "digits")
 SHARES = (0.5, 0.25, 0.25)
 RANGE_IMAGES = 1000
 HALF_A_POINT = 0.005
