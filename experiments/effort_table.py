@@ -1,17 +1,22 @@
 """What every effort of a network costs and gives: `python -m experiments.effort_table`.
 
-    python -m experiments.effort_table --data-dir DIR [--artifact NAME ...] [--json] [--front]
+    python -m experiments.effort_table [--artifact NAME ...] [--data-dir DIR] [--json]
+    python -m experiments.effort_table [--artifact NAME ...] --front | --governed
 
 Widths, heads and uniform precisions on the held-out images, through the integer engine, level by
 level; then the cheapest escalations, calibrated on the calibration images, with their mean costs.
-`--front` compares what all efforts offer with what bits alone do, on the bundled accelerator.
+`--front` compares what all efforts offer with what bits alone do, on the bundled accelerator;
+`--governed` what a governor makes of them on hot days, in simulation.
 """
 
 import argparse
 import json
 import sys
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
+from itertools import product
 from pathlib import Path
+from typing import TypeVar
 
 from adaptive.artifact import Artifact, artifact_names, load_artifact
 from adaptive.engine.protocol import EngineName, add_engine_option
@@ -22,6 +27,7 @@ from experiments.commands.evaluate import check_fit, chosen_dataset, watched
 from experiments.docs import console_table, markdown_table, replace_block
 from experiments.efforts.answered import Answered, answered
 from experiments.efforts.front import front_figures
+from experiments.efforts.governed import GovernedRow, governed_rows
 from experiments.efforts.rows import (
     EffortRow,
     choose_escalations,
@@ -33,6 +39,13 @@ from experiments.metric import Metric
 from experiments.study_config import exit_code
 from models.data import ImageSet
 
+_Row = TypeVar("_Row", EffortRow, GovernedRow)
+BOARDS = ("odroid-xu4", "rpi4b")
+SCENARIO, AMBIENTS_DEGC = "bursts", (40.0, 55.0)
+GOVERNED = (
+    "board", "ambient", "points", "governor", "reward", "share of bound", "answered",
+    "mJ a right answer", "s above cap",
+)  # fmt: skip
 HEADER = ("effort", "level", "M MAC", "kB", "top-1", "95 % interval")
 
 
@@ -47,20 +60,26 @@ def arguments_of(arguments: list[str]) -> argparse.Namespace:
         "--data-dir", type=Path, metavar="DIR", help="folder of the data set ($ADAPTIVE_DATA)"
     )
     parser.add_argument("--images", type=int, metavar="N", help="the first N of each set only")
-    parser.add_argument("--front", action="store_true", help="compare with bits alone instead")
+    instead = parser.add_mutually_exclusive_group()
+    instead.add_argument("--front", action="store_true", help="compare with bits alone instead")
+    instead.add_argument("--governed", action="store_true", help="the same in simulated runs")
+    parser.add_argument(
+        "--board", action="append", metavar="NAME", help="of --governed (odroid-xu4, rpi4b)"
+    )
+    parser.add_argument("--minutes", type=float, default=6.0, help="of --governed's runs (6)")
     parser.add_argument("--doc", type=Path, metavar="FILE", help="put the tables into FILE")
     add_engine_option(parser)
     return parser.parse_args(arguments)
 
 
-def chosen_artifacts(named: list[str] | None) -> tuple[Artifact, ...]:
-    """Return the artifacts named, or all bundled ones that have efforts beyond bits."""
+def chosen_artifacts(named: list[str] | None) -> dict[str, Artifact]:
+    """Return the artifacts named, or all bundled ones that have efforts beyond bits, by name."""
     if named:
-        return tuple(load_artifact(name) for name in named)
-    bundled = [load_artifact(name) for name in artifact_names()]
-    found = tuple(a for a in bundled if len(a.widths) > 1 or len(a.heads) > 1)
+        return {name: load_artifact(name) for name in named}
+    bundled = {name: load_artifact(name) for name in artifact_names()}
+    found = {n: a for n, a in bundled.items() if len(a.widths) > 1 or len(a.heads) > 1}
     if not found:
-        names = ", ".join(artifact.name for artifact in bundled)
+        names = ", ".join(bundled)
         raise ConfigError(
             f"none of the bundled networks ({names}) has widths or heads; name one that has "
             "(--artifact FILE), or train one: python -m experiments.train_cifar --network "
@@ -127,25 +146,79 @@ def _cells(row: EffortRow) -> tuple[str, ...]:
     )
 
 
+def runs_of(named: str, args: argparse.Namespace) -> list[GovernedRow]:
+    """Return the simulated runs of one network."""
+    cases = list(product(args.board or BOARDS, AMBIENTS_DEGC))
+    rows: list[GovernedRow] = []
+    refused: list[str] = []
+    with watched(f"{len(cases)} boards and ambients") as progress:
+        for done, (board, ambient_degc) in enumerate(cases, 1):
+            try:
+                rows += governed_rows(
+                    named,
+                    board,
+                    scenario=SCENARIO,
+                    ambient_degc=ambient_degc,
+                    minutes=args.minutes,
+                )
+            except ConfigError as error:
+                # Too hot for a board at all: the other cases still say something.
+                refused.append(str(error))
+            progress(done / len(cases))
+    if not rows:
+        raise ConfigError(refused[0])
+    for line in refused:
+        print(f"effort_table: left out: {line}", file=sys.stderr)
+    return rows
+
+
+def _governed_cells(row: GovernedRow) -> tuple[str, ...]:
+    """Format a run for people."""
+    energy_j = row.energy_per_correct_j
+    return (
+        row.board,
+        f"{row.ambient_degc:.0f}",
+        row.points,
+        row.governor,
+        f"{row.reward:.3f}",
+        f"{row.share:.3f}",
+        f"{row.answered:.3f}",
+        "-" if energy_j is None else f"{1e3 * energy_j:.2f}",
+        f"{row.time_above_cap_s:.1f}",
+    )
+
+
 def main(arguments: list[str]) -> int:
-    """Print the table of each network, or its fronts."""
+    """Print the table of each network, its fronts or its runs."""
     args = arguments_of(arguments)
-    for artifact in chosen_artifacts(args.artifact):
+    for named, artifact in chosen_artifacts(args.artifact).items():
         if args.front:
             for figure in fronts_of(artifact, args):
                 print(figure.to_json() if args.json else f"{figure.metric}: {figure.value:.4g}")
-            continue
-        rows = rows_of(artifact, args)
-        if args.json:
-            for row in rows:
-                print(json.dumps(asdict(row)), flush=True)
+        elif args.governed:
+            runs = runs_of(named, args)
+            _show(f"governed {artifact.name}", GOVERNED, runs, _governed_cells, args)
         else:
-            print(f"{artifact.name} ({artifact.checksum[:12]})")
-            print(console_table(HEADER, [_cells(row) for row in rows]))
-        if args.doc:
-            table = markdown_table(HEADER, [_cells(row) for row in rows])
-            replace_block(args.doc, f"efforts {artifact.name}", table)
+            _show(f"efforts {artifact.name}", HEADER, rows_of(artifact, args), _cells, args)
     return 0
+
+
+def _show(
+    title: str,
+    header: tuple[str, ...],
+    rows: Sequence[_Row],
+    cells_of: Callable[[_Row], tuple[str, ...]],
+    args: argparse.Namespace,
+) -> None:
+    """Print rows, and put them into a page where one is named."""
+    cells = [cells_of(row) for row in rows]
+    if args.json:
+        for row in rows:
+            print(json.dumps(asdict(row)), flush=True)
+    else:
+        print(f"{title}\n{console_table(header, cells)}", flush=True)
+    if args.doc:
+        replace_block(args.doc, title, markdown_table(header, cells))
 
 
 if __name__ == "__main__":

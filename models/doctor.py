@@ -221,13 +221,14 @@ class _Bench:
         return replace(flow, mode=Mode.FAKE, scale=flow.scale * float(factor))
 
     def _go_on(self, changed: Step, output: Flow) -> Tensor:
-        """Compute the answer with another output of one step."""
+        """Compute the leaf answer with another output of one step; other heads do not change it."""
         flows = {changed.name: output}
         for step in self.network.steps:
             if step.name not in flows and any(source in flows for source in step.sources):
                 read = (flows.get(source, self.flows[source]) for source in step.sources)
                 flows[step.name] = step.layer(*read)
-        return flows[self.network.heads["leaf"]].values
+        head = self.network.heads["leaf"]
+        return flows.get(head, self.flows[head]).values
 
     def _variants(self, step: Step, layer: Ranged) -> Iterator[tuple[Cause, Ranged]]:
         """Yield the layer without each cause that it can have."""

@@ -14,10 +14,13 @@ from adaptive.nesting import channels_at
 from adaptive.precision import Bits, Effort, PrecisionPlan, random_plans
 from models.calibrate import calibrate_ranges
 from models.convert import convert
+from models.data import LabelledImages
+from models.doctor import diagnose
 from models.export import export_network, load_network
 from models.fold import Normalisation
 from models.heads import HeadLoss
 from models.image_training import real_images
+from models.mends import move_exponents
 from models.nested import NestedBatchNorm2d, cut, nest, set_width, widths_of
 from models.network import SwitchableNetwork
 from models.sandwich import sandwich_loss
@@ -83,10 +86,10 @@ def test_a_width_is_a_plain_network_of_the_first_channels(width: float) -> None:
     network = nested()
     alone = cut(network, width, SHAPE)
     channels = channels_at(16, width)
-    assert alone.mix.weight.shape == (channels, channels, 1, 1)
+    assert isinstance(alone, Early)
     assert (alone.depthwise.groups, alone.head.in_features) == (channels, channels)
-    whole = network.mix.weight[:channels, :channels]
-    torch.testing.assert_close(alone.mix.weight, whole)
+    whole = network.state_dict()["mix.weight"]
+    torch.testing.assert_close(alone.mix.weight.detach(), whole[:channels, :channels])
     assert widths_of(alone) == ()
     set_width(network, width)
     for head, logits in alone(real_images(IMAGES)).items():
@@ -200,3 +203,25 @@ def test_heads_must_include_the_leaves() -> None:
 
     with pytest.raises(ConfigError, match="one called 'leaf'"):
         convert(Coarse(), SHAPE)
+
+
+def test_moving_exponents_leaves_every_width_as_it_was() -> None:
+    network = twin()
+    images = torch.from_numpy(IMAGES)
+    network.set_plan(None)
+    wanted = {}
+    for width in network.widths:
+        network.set_width(width)
+        wanted[width] = network.answers(images)["leaf"]
+    network.set_width(1.0)
+    move_exponents(network, IMAGES)
+    for width, answers in wanted.items():
+        network.set_width(width)
+        torch.testing.assert_close(network.answers(images)["leaf"], answers)
+
+
+def test_the_doctor_judges_by_the_leaf_head() -> None:
+    labelled = LabelledImages(IMAGES, np.arange(4))
+    losses = {finding.layer: finding.loss_nats for finding in diagnose(twin(), labelled)}
+    assert losses["early"] == 0.0
+    assert losses["head"] > 0.0

@@ -7,6 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from adaptive.artifact import Artifact, load_artifact, save_artifact
+from adaptive.config import load_board
 from adaptive.cost import bytes_of, macs_of
 from adaptive.errors import ConfigError
 from adaptive.escalation import Escalation, expected_macs
@@ -16,6 +17,7 @@ from experiments import effort_table
 from experiments.commands import evaluate
 from experiments.efforts.answered import Answered, answered
 from experiments.efforts.front import front_figures
+from experiments.efforts.governed import GovernedRow, tables_of
 from experiments.efforts.rows import choose_escalations, escalation_row, uniform_efforts
 from models.calibrate import calibrate_ranges
 from models.convert import convert
@@ -129,3 +131,52 @@ def test_a_table_without_efforts_and_wrong_counts_are_refused(
         effort_table.main([])
     with pytest.raises(ConfigError, match="--images is 0"):
         effort_table.main(["--artifact", path, "--images", "0"])
+
+
+def test_a_governor_with_efforts_is_held_against_one_with_bits_alone(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    arguments = ["--artifact", "digits_early", "--governed", "--board", "odroid-xu4"]
+    assert effort_table.main([*arguments, "--minutes", "0.5", "--json"]) == 0
+    rows = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert [(r["ambient_degc"], r["points"], r["governor"]) for r in rows] == [
+        (ambient, points, governor)
+        for ambient in (40.0, 55.0)
+        for points in ("bits", "efforts")
+        for governor in ("predictive", "tvfs")
+    ]
+    assert all(0.0 < row["reward"] <= 1.0 + 1e-9 for row in rows)
+    assert all(row["share"] <= 1.01 for row in rows if row["time_above_cap_s"] == 0.0)
+    tables = tables_of(load_board("odroid-xu4"), "digits_early", images_per_frame=64)
+    assert {p.effort.width for p in tables["bits"]} == {1.0}
+    assert len({p.effort.width for p in tables["efforts"]}) > 2
+    assert tables["bits"].checksum == tables["efforts"].checksum
+
+
+def test_a_board_that_is_too_hot_is_left_out_and_said(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    too_hot = ConfigError("board b: no operating point can be sustained")
+
+    def refuse(*_arguments: object, **_options: object) -> list[GovernedRow]:
+        raise too_hot
+
+    monkeypatch.setattr(effort_table, "governed_rows", refuse)
+    with pytest.raises(ConfigError, match="board b"):
+        effort_table.main(["--artifact", "digits_early", "--governed"])
+    row = GovernedRow("digits_early", "b", 40.0, "bits", "tvfs", 0.5, 0.6, 0.7, None, 0.0)
+
+    def half(
+        _name: str, _board: str, *, ambient_degc: float, **_options: object
+    ) -> list[GovernedRow]:
+        if ambient_degc != 40.0:
+            raise too_hot
+        return [row]
+
+    monkeypatch.setattr(effort_table, "governed_rows", half)
+    assert effort_table.main(["--artifact", "digits_early", "--governed", "--board", "b"]) == 0
+    printed = capsys.readouterr()
+    assert "left out: board b: no operating point" in printed.err
+    assert printed.out.splitlines()[-1].split() == [
+        "b", "40", "bits", "tvfs", "0.500", "0.600", "0.700", "-", "0.0",
+    ]  # fmt: skip
