@@ -268,13 +268,15 @@ def chosen_efforts(
 ) -> list[Effort]:
     """Return uniform plans, single flips of them and random ones; similar ones in a row.
 
-    At narrower widths and early heads the uniform plans alone.
+    Where there are widths or heads as well there are no flips, and at narrower widths and early
+    heads the uniform plans alone.
     """
+    alone = len(widths) == len(heads) == 1
     uniform = [PrecisionPlan.uniform(layers, bits) for bits in (Bits.INT16, Bits.INT8)]
     flipped = [
         PrecisionPlan(layers, tuple(other if k == at else bits for k in range(len(layers))))
         for bits, other in ((Bits.INT16, Bits.INT8), (Bits.INT8, Bits.INT16))
-        for at in range(len(layers))
+        for at in range(len(layers) if alone else 0)
     ]
     drawn_plans = random_plans(layers, min(drawn, 2 ** len(layers)), seed=0)
     plans = dict.fromkeys(chain(uniform, flipped, drawn_plans))

@@ -108,9 +108,17 @@ class Place:
 
 
 def bundled() -> tuple[Artifact, ...]:
-    """Load every bundled network of one of the CIFAR data sets."""
+    """Load every bundled network of one of the CIFAR data sets that has nothing but precisions.
+
+    Those with widths and heads have a table of their own (`experiments.effort_table`).
+    """
     artifacts = [load_artifact(name) for name in artifact_names()]
-    return tuple(artifact for artifact in artifacts if _data_set(artifact).startswith("cifar"))
+    return tuple(
+        artifact
+        for artifact in artifacts
+        if _data_set(artifact).startswith("cifar")
+        and len(artifact.widths) == len(artifact.heads) == 1
+    )
 
 
 def _data_set(artifact: Artifact) -> str:
