@@ -10,7 +10,7 @@ from adaptive.graph import Conv2d, Linear, Switchable
 from adaptive.precision import Bits
 
 MAGIC = b"ADPTPACK"
-FORMAT = 1
+FORMAT = 2
 BLOCK, QUAD = 16, 4
 ALIGNMENT = 64
 SLOTS = (Bits.INT16, Bits.INT8, Bits.INT4)
@@ -18,11 +18,16 @@ SLOTS = (Bits.INT16, Bits.INT8, Bits.INT4)
 HEADER = np.dtype(
     [
         ("magic", "S8"), ("format", "<u4"), ("crc", "<u4"), ("file_bytes", "<u8"),
+        ("variant_count", "<u4"), ("head_count", "<u4"), ("layer_count", "<u4"),
+        ("names_bytes", "<u4"), ("variants", "<u8"), ("heads", "<u8"), ("names", "<u8"),
+        ("manifest", "<u8"), ("manifest_bytes", "<u4"), ("bits", "<u4"), ("block", "<u4"),
+        ("quad", "<u4"), ("cuts", "<u4"), ("reserved", "<u4"), ("checksum", "V32"),
+    ]
+)  # fmt: skip
+VARIANT = np.dtype(
+    [
         ("signal_count", "<u4"), ("node_count", "<u4"), ("input_count", "<u4"),
-        ("layer_count", "<u4"), ("signals", "<u8"), ("nodes", "<u8"), ("inputs", "<u8"),
-        ("names", "<u8"), ("manifest", "<u8"), ("names_bytes", "<u4"), ("manifest_bytes", "<u4"),
-        ("head", "<u4"), ("block", "<u4"), ("quad", "<u4"), ("bits", "<u4"),
-        ("checksum", "V32"), ("reserved", "V8"),
+        ("reserved", "<u4"), ("signals", "<u8"), ("nodes", "<u8"), ("inputs", "<u8"),
     ]
 )  # fmt: skip
 SIGNAL = np.dtype([("shape", "<i4", 3), ("zero", "<i4")])
@@ -32,7 +37,8 @@ NODE = np.dtype(
         ("kernel", "<i4", 2), ("stride", "<i4", 2), ("padding", "<i4", 4),
         ("groups", "<i4"), ("relu", "<i4"), ("layer", "<i4"), ("fill_is_plain", "<i4"),
         ("name", "<u4"), ("name_bytes", "<u4"),
-        ("constants", "<u8", 3), ("weights", "<u8", 3), ("fill", "<u8"),
+        ("constants", "<u8", 3), ("weights", "<u8", 3), ("low_weights", "<u8"), ("fill", "<u8"),
+        ("depth", "<i4"), ("reserved", "<i4"),
     ]
 )  # fmt: skip
 REQUANTISER = np.dtype([("bits", "<i4"), ("zero", "<i4")])
@@ -62,14 +68,19 @@ def is_depthwise(node: Switchable, channels: int) -> bool:
     return isinstance(node, Conv2d) and node.groups == channels == node.channels > 1
 
 
-def weight_planes(weight: NDArray[np.int16], bits: tuple[Bits, ...]) -> list[NDArray[np.int8]]:
-    """Split codes into high and low bytes; where 4 bits are carried, add those weights."""
-    codes = weight.astype(np.int32)
-    high = (codes + 128) >> 8
-    planes = [high.astype(np.int8), (codes - 256 * high).astype(np.int8)]
-    if Bits.INT4 in bits:
-        planes.append(Arithmetic.AFFINE.narrow_weights(codes, Bits.INT4).astype(np.int8))
-    return planes
+def high_bytes(weight: NDArray[np.int16]) -> NDArray[np.int8]:
+    """Return the high bytes of weights, rounded: what the low bytes leave over is signed."""
+    return ((weight.astype(np.int32) + 128) >> 8).astype(np.int8)
+
+
+def low_bytes(weight: NDArray[np.int16]) -> NDArray[np.int8]:
+    """Return what `high_bytes` leaves over."""
+    return (weight.astype(np.int32) - 256 * high_bytes(weight).astype(np.int32)).astype(np.int8)
+
+
+def narrow_bytes(weight: NDArray[np.int16], bits: Bits, arithmetic: Arithmetic) -> NDArray[np.int8]:
+    """Return the weights of 8 bits or fewer, one a byte."""
+    return arithmetic.narrow_weights(weight, bits).astype(np.int8)
 
 
 def as_windows(weight: NDArray[np.int8], node: Switchable) -> NDArray[np.int8]:

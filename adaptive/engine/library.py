@@ -17,7 +17,7 @@ from pathlib import Path
 
 from adaptive.errors import EngineError
 
-ABI_VERSION = 1
+ABI_VERSION = 2
 FILE = "libadaptive_engine.so"
 BUILD = "pip install -e . (or ./run build) in the project's folder builds it"
 
@@ -54,7 +54,8 @@ _SIGNATURES: dict[str, tuple[object, tuple[object, ...]]] = {
     "ae_open_memory": (c_void_p, (c_void_p, c_size_t, POINTER(Options))),
     "ae_close": (None, (c_void_p,)),
     "ae_isa": (c_char_p, (c_void_p,)),
-    "ae_plan_new": (c_void_p, (c_void_p, POINTER(c_uint8), c_int, c_int)),
+    "ae_plan_at": (c_void_p, (c_void_p, POINTER(c_uint8), c_int, c_int, c_int, c_int)),
+    "ae_plan_outputs": (c_int, (c_void_p,)),
     "ae_plan_free": (None, (c_void_p,)),
     "ae_plan_arena_bytes": (c_size_t, (c_void_p,)),
     "ae_plan_live_bytes": (c_size_t, (c_void_p,)),

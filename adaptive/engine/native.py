@@ -20,7 +20,7 @@ from adaptive.engine.answer import Codes, Floats, Pixels, check_images, logits, 
 from adaptive.engine.library import Step, last_error, load_library, options
 from adaptive.engine.pack import pack
 from adaptive.errors import EngineError
-from adaptive.precision import Effort, PrecisionPlan
+from adaptive.precision import Effort
 
 Mode = Literal["exact", "fast"]
 MODES: tuple[Mode, ...] = ("exact", "fast")
@@ -105,9 +105,8 @@ class NativeEngine:
         if not handle:
             raise EngineError(f"artifact {artifact.name}: {last_error(self._library)}")
         self._handle = ctypes.c_void_p(handle)
-        self._plans: OrderedDict[PrecisionPlan, _Plan] = OrderedDict()
+        self._plans: OrderedDict[Effort, _Plan] = OrderedDict()
         self._lock = Lock()
-        self._outputs = artifact.signals[artifact.heads["leaf"]].shape[0]
         self._finalizer = weakref.finalize(self, self._library.ae_close, self._handle)
 
     @property
@@ -136,7 +135,7 @@ class NativeEngine:
         check_images(self.artifact, images)
         plan = self._plan(effort)
         pixels = np.ascontiguousarray(images)
-        codes = np.empty((len(images), self._outputs), np.int32)
+        codes = np.empty((len(images), plan.outputs), np.int32)
         status = self._library.ae_run(
             self._handle, plan.handle, pixels.ctypes.data, len(images), _numbers(codes)
         )
@@ -186,7 +185,7 @@ class NativeEngine:
         plan = self._plan(effort)
         count = self._library.ae_plan_steps(plan.handle)
         steps = (Step * count)()
-        codes = np.empty(self._outputs, np.int32)
+        codes = np.empty(plan.outputs, np.int32)
         times = np.empty((repeats, count))
         for i in range(repeats):
             pixels = np.ascontiguousarray(source[i % len(source)])
@@ -204,32 +203,33 @@ class NativeEngine:
     def _plan(self, effort: Effort) -> "_Plan":
         """Return the compiled plan of an effort; raises ArtifactError if it is not carried."""
         with self._lock:
-            if effort.plan not in self._plans:
+            if effort not in self._plans:
                 self.artifact.require(effort)
-                self._plans[effort.plan] = _Plan(self, effort.plan)
+                self._plans[effort] = _Plan(self, effort)
                 if len(self._plans) > PLANS_KEPT:
                     self._plans.popitem(last=False)
-            else:
-                self._check_rest(effort)
-            self._plans.move_to_end(effort.plan)
-            return self._plans[effort.plan]
-
-    def _check_rest(self, effort: Effort) -> None:
-        """Check what of an effort its plan does not say."""
-        if effort.width != 1.0 or effort.head != "leaf":
-            self.artifact.require(effort)
+            self._plans.move_to_end(effort)
+            return self._plans[effort]
 
 
 class _Plan:
     """A compiled plan; freed when nobody holds it any more, before its engine is closed."""
 
-    def __init__(self, engine: NativeEngine, plan: PrecisionPlan) -> None:
-        library = engine._library
+    def __init__(self, engine: NativeEngine, effort: Effort) -> None:
+        library, artifact, plan = engine._library, engine.artifact, effort.plan
         bits = (ctypes.c_uint8 * len(plan.bits))(*plan.bits)
-        handle = library.ae_plan_new(engine._handle, bits, len(plan.bits), MODES.index(engine.mode))
+        handle = library.ae_plan_at(
+            engine._handle,
+            bits,
+            len(plan.bits),
+            MODES.index(engine.mode),
+            artifact.widths.index(effort.width),
+            tuple(artifact.heads).index(effort.head),
+        )
         if not handle:
             raise EngineError(f"artifact {engine.artifact.name}: {last_error(library)}")
         self.handle = ctypes.c_void_p(handle)
+        self.outputs: int = library.ae_plan_outputs(self.handle)
         weakref.finalize(self, library.ae_plan_free, self.handle)
 
 

@@ -6,6 +6,7 @@ kernels' layout) and the artifact's manifest. `native/packed.h` says how it lies
 
 import zlib
 from collections.abc import Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -25,13 +26,16 @@ from adaptive.engine.layout import (
     RESCALER,
     SIGNAL,
     SLOTS,
+    VARIANT,
     Op,
     as_windows,
+    high_bytes,
     is_depthwise,
+    low_bytes,
+    narrow_bytes,
     pack_dense,
     pack_depthwise,
     pad_channels,
-    weight_planes,
 )
 from adaptive.engine.reference import average_requantiser, rescalers
 from adaptive.errors import ArtifactError
@@ -49,21 +53,14 @@ from adaptive.graph import (
     Signal,
     Switchable,
 )
+from adaptive.nesting import Subnetwork
+from adaptive.precision import Bits
 from adaptive.quantise import Requantiser, Rescaler
 from adaptive.shapes import padding_of
 
 PAGE = 4096
 PLAIN_SHIFT = 40
 """Shift of channels that only fill a block: one that keeps the kernels' fast way open."""
-ARITHMETICS = (Arithmetic.AFFINE,)
-"""Arithmetics the native engine knows."""
-
-
-def is_packable(artifact: Artifact) -> bool:
-    """Return whether the native engine knows the network's arithmetic, and all its efforts."""
-    alone = artifact.widths == (1.0,) and tuple(artifact.heads) == ("leaf",)
-    return artifact.arithmetic in ARITHMETICS and alone
-
 
 Record = NDArray[np.void]
 
@@ -74,19 +71,8 @@ def pack(artifact: Artifact) -> bytes:
     Raises
     ------
     ArtifactError
-        If no integers express a node, or the artifact's arithmetic is not affine.
+        If no integers express a node.
     """
-    if artifact.arithmetic not in ARITHMETICS:
-        raise ArtifactError(
-            f"artifact {artifact.name}: arithmetic is {artifact.arithmetic.value!r}, "
-            "expected 'affine': the native engine has no other; choose --engine numpy"
-        )
-    if not is_packable(artifact):
-        raise ArtifactError(
-            f"artifact {artifact.name}: widths is {artifact.widths} and heads is "
-            f"{tuple(artifact.heads)}, expected one of each: the native engine has no other; "
-            "choose --engine numpy"
-        )
     return _Packer(artifact).file()
 
 
@@ -97,90 +83,119 @@ def save_packed(artifact: Artifact, path: str | Path) -> int:
     return len(content)
 
 
+@dataclass(slots=True)
+class _Variant:
+    """Records of the network at one width."""
+
+    nodes: list[Record] = field(default_factory=list)
+    signals: list[tuple[tuple[int, ...], int]] = field(default_factory=list)
+    inputs: list[int] = field(default_factory=list)
+    index: dict[str, int] = field(default_factory=dict)
+
+    def add_signal(self, signal: Signal) -> int:
+        """Append a signal; features are channels of one position."""
+        shape = signal.shape if len(signal.shape) == 3 else (1, 1, *signal.shape)
+        self.signals.append((shape, signal.zero))
+        return len(self.signals) - 1
+
+
 class _Packer:
     """Collects records and blobs, then lays them out."""
 
     def __init__(self, artifact: Artifact) -> None:
         self._artifact = artifact
-        self._nodes: list[Record] = []
-        self._signals: list[tuple[tuple[int, ...], int]] = []
-        self._inputs: list[int] = []
         self._names = bytearray()
-        # Blobs lie behind the tables: constants first, then weights.
+        # Blobs lie behind the tables: constants first, then weights, which all widths share.
         self._small: list[bytes] = []
         self._large: list[bytes] = []
-        self._index = {"input": 0}
-        self._add_signal(artifact.source)
-        for node in artifact.graph:
+        self._weights: dict[str, Record] = {}
+        self._variants = [self._pack_width(artifact.subnetworks[w]) for w in artifact.widths]
+
+    def _pack_width(self, network: Subnetwork) -> _Variant:
+        """Collect the records of one width."""
+        self._network, self._at = network, _Variant()
+        self._at.index["input"] = self._at.add_signal(self._artifact.source)
+        for node in network.graph:
             try:
                 self._add(node)
             except ValueError as error:
-                raise ArtifactError(f"artifact {artifact.name}: {node.name}: {error}") from error
+                raise ArtifactError(
+                    f"artifact {self._artifact.name}: {node.name}: {error}"
+                ) from error
+        return self._at
 
     def file(self) -> bytes:
         """Lay the file out."""
-        manifest = self._artifact.manifest_text
-        tables = {
-            "signals": np.array(self._signals, SIGNAL).tobytes(),
-            "inputs": np.array(self._inputs, "<i4").tobytes(),
-            "names": bytes(self._names),
-            "manifest": manifest,
-        }
         header = np.zeros((), HEADER)
-        nodes = np.array(self._nodes, NODE)
-        header["nodes"] = at = _aligned(HEADER.itemsize)
-        at = _aligned(at + nodes.nbytes)
-        body: list[tuple[int, bytes]] = []
-        for name, content in tables.items():
-            header[name] = at
-            body.append((at, content))
+        variants = np.zeros(len(self._variants), VARIANT)
+        nodes = [np.array(variant.nodes, NODE) for variant in self._variants]
+        tables: list[tuple[Record, str, bytes]] = [
+            (header, "variants", variants.tobytes()),
+            (header, "heads", np.array(self._heads(), "<i4").tobytes()),
+        ]
+        for record, variant, rows in zip(variants, self._variants, nodes, strict=True):
+            record["signal_count"], record["node_count"] = len(variant.signals), len(rows)
+            record["input_count"] = len(variant.inputs)
+            tables += [
+                (record, "signals", np.array(variant.signals, SIGNAL).tobytes()),
+                (record, "nodes", rows.tobytes()),
+                (record, "inputs", np.array(variant.inputs, "<i4").tobytes()),
+            ]
+        tables += [
+            (header, "names", bytes(self._names)),
+            (header, "manifest", self._artifact.manifest_text),
+        ]
+        at = _aligned(HEADER.itemsize)
+        for record, name, content in tables:
+            record[name] = at
             at = _aligned(at + len(content))
         small, at = _place(self._small, at)
         large, at = _place(self._large, at + -at % PAGE)
-        for field, offsets in (("constants", small), ("fill", small), ("weights", large)):
-            # Until here a node holds the number of its blob, from 1 on.
-            nodes[field] = np.array([0, *offsets], "<u8")[nodes[field].astype(np.int64)]
-        body += [(header["nodes"].item(), nodes.tobytes())]
-        body += zip([*small, *large], [*self._small, *self._large], strict=True)
+        for rows in nodes:
+            for name, offsets in (
+                ("constants", small), ("fill", small), ("weights", large), ("low_weights", large),
+            ):  # fmt: skip
+                # Until here a node holds the number of its blob, from 1 on.
+                rows[name] = np.array([0, *offsets], "<u8")[rows[name].astype(np.int64)]
         self._describe(header, size=at)
+        body = [(int(record[name]), content) for record, name, content in tables]
+        body += [(int(r["nodes"]), rows.tobytes()) for r, rows in zip(variants, nodes, strict=True)]
+        body += [(int(header["variants"]), variants.tobytes()), (0, header.tobytes())]
+        body += zip([*small, *large], [*self._small, *self._large], strict=True)
         file = bytearray(at)
         for start, content in body:
             file[start : start + len(content)] = content
-        file[: HEADER.itemsize] = header.tobytes()
         behind = HEADER.fields["file_bytes"][1]  # type: ignore[index]
         crc = zlib.crc32(file[behind:]).to_bytes(4, "little")
         start = HEADER.fields["crc"][1]  # type: ignore[index]
         file[start : start + 4] = crc
         return bytes(file)
 
+    def _heads(self) -> list[int]:
+        """Return the signal of each head: the same at every width."""
+        return [self._variants[0].index[node] for node in self._artifact.heads.values()]
+
     def _describe(self, header: Record, *, size: int) -> None:
         """Fill in what the header says about the file as a whole."""
         artifact = self._artifact
         header["magic"], header["format"], header["file_bytes"] = MAGIC, FORMAT, size
-        header["signal_count"], header["node_count"] = len(self._signals), len(self._nodes)
-        header["input_count"], header["layer_count"] = len(self._inputs), len(artifact.layers)
-        header["names_bytes"] = len(self._names)
+        header["variant_count"], header["head_count"] = len(self._variants), len(artifact.heads)
+        header["layer_count"], header["names_bytes"] = len(artifact.layers), len(self._names)
         header["manifest_bytes"] = len(artifact.manifest_text)
-        header["head"] = self._index[artifact.heads["leaf"]]
+        header["cuts"] = artifact.arithmetic is Arithmetic.RADIX
         header["block"], header["quad"] = BLOCK, QUAD
         header["bits"] = sum(1 << SLOTS.index(bits) for bits in artifact.bits)
         header["checksum"] = np.void(bytes.fromhex(artifact.checksum))
 
-    def _add_signal(self, signal: Signal) -> int:
-        """Append a signal; features are channels of one position."""
-        shape = signal.shape if len(signal.shape) == 3 else (1, 1, *signal.shape)
-        self._signals.append((shape, signal.zero))
-        return len(self._signals) - 1
-
     def _add(self, node: Node) -> None:
         """Append a node, with a border before a convolution whose padding is not zero."""
-        read = [self._artifact.signals[name] for name in node.inputs]
-        inputs = [self._index[name] for name in node.inputs]
+        read = [self._network.signals[name] for name in node.inputs]
+        inputs = [self._at.index[name] for name in node.inputs]
         if isinstance(node, Conv2d) and node.fill and padding_of(node) != ((0, 0), (0, 0)):
             inputs = [self._add_border(node, read[0], inputs)]
         record = self._record(node, read)
-        self._index[node.name] = self._append(
-            record, node.name, inputs, self._artifact.signals[node.name]
+        self._at.index[node.name] = self._append(
+            record, node.name, inputs, self._network.signals[node.name]
         )
 
     def _add_border(self, node: Conv2d, source: Signal, inputs: list[int]) -> int:
@@ -202,10 +217,10 @@ class _Packer:
         text = name.encode("ascii")
         record["name"], record["name_bytes"] = len(self._names), len(text)
         self._names += text + b"\0"
-        record["first_input"], record["input_count"] = len(self._inputs), len(inputs)
-        self._inputs += inputs
-        record["output"] = self._add_signal(output)
-        self._nodes.append(record)
+        record["first_input"], record["input_count"] = len(self._at.inputs), len(inputs)
+        self._at.inputs += inputs
+        record["output"] = self._at.add_signal(output)
+        self._at.nodes.append(record)
         return int(record["output"])
 
     def _record(self, node: Node, read: list[Signal]) -> Record:
@@ -244,17 +259,44 @@ class _Packer:
         if isinstance(node, Conv2d):
             record["groups"] = groups = node.groups
             _fill_window(record, node)
-        tensors = self._artifact.tensors[node.name]
+        tensors = self._network.tensors[node.name]
         for bits, requantiser in tensors.requantisers.items():
             slot = SLOTS.index(bits)
             # A depthwise layer's channels are padded together, those of groups apart.
             padded = self._requantiser(requantiser, 1 if depthwise else groups)
             record["constants"][slot] = padded
-        for slot, plane in enumerate(weight_planes(tensors.weight, self._artifact.bits)):
+        planes = self._planes(node, depthwise=depthwise, groups=groups)
+        for name in ("weights", "low_weights", "depth"):
+            record[name] = planes[name]
+
+    def _planes(self, node: Switchable, *, depthwise: bool, groups: int) -> Record:
+        """Pack the weights of a layer at full width, once; narrower ones read their beginning."""
+        if node.name in self._weights:
+            return self._weights[node.name]
+        weight, bits = self._artifact.tensors[node.name].weight, self._artifact.bits
+        arithmetic = self._artifact.arithmetic
+        record = self._weights[node.name] = np.zeros((), NODE)
+
+        def keep(plane: NDArray[np.int8]) -> int:
             windows = as_windows(plane, node)
             packed = pack_depthwise(windows) if depthwise else pack_dense(windows, groups)
             self._large.append(packed.tobytes())
-            record["weights"][slot] = len(self._large)
+            return len(self._large)
+
+        record["depth"] = weight.shape[-1]
+        if Bits.INT16 in bits:
+            record["weights"][SLOTS.index(Bits.INT16)] = keep(high_bytes(weight))
+            record["low_weights"] = keep(low_bytes(weight))
+        for width in bits:
+            if width == Bits.INT16:
+                continue
+            shared = width == Bits.INT8 and arithmetic is Arithmetic.AFFINE and Bits.INT16 in bits
+            record["weights"][SLOTS.index(width)] = (
+                record["weights"][SLOTS.index(Bits.INT16)]
+                if shared
+                else keep(narrow_bytes(weight, width, arithmetic))
+            )
+        return record
 
     def _blob(self, content: bytes) -> int:
         """Keep a small blob; return its number."""

@@ -8,7 +8,6 @@ from adaptive.artifact import Artifact
 from adaptive.engine.answer import Codes, Floats, Pixels
 from adaptive.engine.library import is_built
 from adaptive.engine.native import NativeEngine
-from adaptive.engine.pack import is_packable
 from adaptive.engine.reference import ReferenceEngine
 from adaptive.errors import EngineError
 from adaptive.precision import Effort
@@ -38,18 +37,18 @@ class Engine(Protocol):
         """Turn output codes into real values, shape (N, classes)."""
 
 
-def default_engine(artifact: Artifact) -> EngineName:
-    """Return "native" where it was built and knows all of the network, else "numpy"."""
-    return "native" if is_built() and is_packable(artifact) else "numpy"
+def default_engine() -> EngineName:
+    """Return "native" where it was built, else "numpy"."""
+    return "native" if is_built() else "numpy"
 
 
 def add_engine_option(parser: argparse.ArgumentParser) -> None:
-    """Declare `--engine`; None stands for the default, which depends on the network."""
+    """Declare `--engine`; None stands for the default."""
     parser.add_argument(
         "--engine",
         choices=ENGINE_NAMES,
-        help="integer engine; native by default where it is built and knows the network's "
-        "arithmetic, else numpy: both answer alike, bit for bit",
+        help="integer engine; native by default where it is built, else numpy: both answer "
+        "alike, bit for bit",
     )
 
 
@@ -65,7 +64,7 @@ def make_engine(
     ArtifactError
         If the engine cannot run the artifact.
     """
-    name = name or default_engine(artifact)
+    name = name or default_engine()
     if name == "native":
         return NativeEngine(artifact, threads=threads, cores=cores)
     if name == "numpy":

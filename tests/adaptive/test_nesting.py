@@ -6,10 +6,7 @@ import pytest
 from networks import WIDTHS, nested_artifact, nested_graph, small_images
 
 from adaptive.artifact import Artifact, decode_artifact, save_artifact
-from adaptive.engine.native import NativeEngine
-from adaptive.engine.protocol import default_engine
 from adaptive.engine.reference import ReferenceEngine
-from adaptive.errors import ArtifactError
 from adaptive.evaluate import run_schedule, schedule
 from adaptive.graph import Concat, Flatten, LayerTensors, Node, Signal
 from adaptive.nesting import channels_at, narrowed
@@ -124,12 +121,6 @@ def test_an_artifact_with_efforts_comes_back_as_it_was(tmp_path: Path) -> None:
     np.testing.assert_array_equal(
         ReferenceEngine(back).run(IMAGES, effort), ReferenceEngine(ARTIFACT).run(IMAGES, effort)
     )
-
-
-def test_an_engine_that_lacks_efforts_says_so() -> None:
-    assert default_engine(ARTIFACT) == "numpy"
-    with pytest.raises(ArtifactError, match=r"widths is .* choose --engine numpy"):
-        NativeEngine(ARTIFACT)
 
 
 @pytest.mark.parametrize(

@@ -1,10 +1,12 @@
 """Networks of one layer whose every output is seen, with extreme codes, for comparing engines."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 
 import numpy as np
 from hypothesis import strategies as st
 
+from adaptive.arithmetic import SHIFT_ONLY, Arithmetic
 from adaptive.artifact import Artifact
 from adaptive.engine.native import NativeEngine
 from adaptive.engine.reference import ReferenceEngine
@@ -57,6 +59,27 @@ class Case:
             mix = tuple(bits[(first + i) % len(bits)] for i in range(len(layers)))
             plans.append(PrecisionPlan(layers, mix))
         return tuple(Effort(plan) for plan in dict.fromkeys(plans))
+
+
+def as_radix(case: Case) -> Case:
+    """Return the case in radix: the same codes, cut rather than rounded, and shifts alone."""
+
+    def shifts(constants: Mapping[Bits, Requantiser]) -> dict[Bits, Requantiser]:
+        return {
+            bits: replace(r, multiplier=np.full_like(r.multiplier, SHIFT_ONLY))
+            for bits, r in constants.items()
+        }
+
+    tensors = {
+        name: replace(
+            tensor,
+            requantisers=shifts(tensor.requantisers),
+            narrow={width: shifts(constants) for width, constants in tensor.narrow.items()},
+        )
+        for name, tensor in case.artifact.tensors.items()
+    }
+    artifact = replace(case.artifact, arithmetic=Arithmetic.RADIX, tensors=tensors)
+    return Case(artifact, case.images)
 
 
 def make_artifact(

@@ -15,7 +15,7 @@
 extern "C" {
 #endif
 
-#define AE_ABI_VERSION 1
+#define AE_ABI_VERSION 2
 
 typedef struct ae_engine ae_engine;
 typedef struct ae_plan ae_plan;
@@ -31,9 +31,10 @@ typedef struct {
 /* What a network reads and answers. */
 typedef struct {
   int height, width, channels; /* of the uint8 image, rows of pixels of interleaved channels */
-  int outputs;                 /* int32 codes answered for each image */
+  int outputs;                 /* int32 codes answered for each image, by the first head */
   int layers;                  /* layers that have bits */
   int carries_16, carries_8, carries_4;
+  int widths, heads; /* how many there are to choose from, the whole network first */
 } ae_network;
 
 /* AE_EXACT sums all four byte products of a 16-bit layer; AE_FAST drops low x low. */
@@ -70,11 +71,17 @@ const char *ae_manifest(const ae_engine *engine, size_t *size);
 /* Compile a plan: `bits` holds 16, 8 or 4 for each of `layers` layers in network order. Free it
  * before its engine is closed. */
 ae_plan *ae_plan_new(ae_engine *engine, const uint8_t *bits, int layers, ae_mode mode);
+
+/* The same of a narrower network and of an earlier head, by their numbers: what the head does not
+ * need is not run. */
+ae_plan *ae_plan_at(ae_engine *engine, const uint8_t *bits, int layers, ae_mode mode, int width,
+                    int head);
 void ae_plan_free(ae_plan *plan);
 
 /* Bytes of activations: what the plan's arena holds, and the most that is alive at any time. */
 size_t ae_plan_arena_bytes(const ae_plan *plan);
 size_t ae_plan_live_bytes(const ae_plan *plan);
+int ae_plan_outputs(const ae_plan *plan); /* codes answered for each image */
 int ae_plan_steps(const ae_plan *plan);
 
 /* Classify `count` images one after the other; `codes` receives outputs x count numbers. */

@@ -26,14 +26,19 @@ struct Derived {
 // What the weights of one channel sum up to.
 struct Totals {
   int32_t high = 0, low = 0;
+  int least = 0;  // of the high bytes
   int64_t magnitude = 0;  // of the high bytes
 
-  Totals(const int8_t *wh, const int8_t *wl, ptrdiff_t panel) {
-    for (ptrdiff_t q = 0; q < panel; q += kBlock * kQuad) {
-      for (int j = 0; j < kQuad; ++j) {
-        high += wh[q + j];
-        low += wl[q + j];
-        magnitude += magnitude_of(wh[q + j]);
+  Totals(const int8_t *wh, const int8_t *wl, const Layer &layer) {
+    const ptrdiff_t run = ptrdiff_t{layer.run_quads} * kBlock * kQuad;
+    for (int32_t r = 0; r < layer.run_count; ++r, wh += run + layer.run_skip, wl += run + layer.run_skip) {
+      for (ptrdiff_t q = 0; q < run; q += kBlock * kQuad) {
+        for (int j = 0; j < kQuad; ++j) {
+          high += wh[q + j];
+          low += wl[q + j];
+          magnitude += magnitude_of(wh[q + j]);
+          least = wh[q + j] < least ? wh[q + j] : least;
+        }
       }
     }
   }
@@ -121,14 +126,15 @@ Constants derive_constants(const Network &network, const FileNode &node, int slo
   const int32_t zero = slot == kAt4 ? (zero_code >> 12) + 8 : network.geometry[input].zero_high;
   const int32_t offset = network.kernels->source_offset;
   const int32_t a = zero - offset, b = kPlainLow - offset;
-  const int8_t *wh = network.file.at<int8_t>(node.weights[slot == kAt4 ? 2 : 0]);
-  const int8_t *wl = network.file.at<int8_t>(node.weights[slot == kAt4 ? 2 : 1]);
+  const int8_t *wh = network.high_weights(node, slot), *wl = network.low_weights(node, slot);
+  k.pairs = true;
   k.narrow = slot != kAt16 && !layer.wide;
   k.split = slot == kAt16 && int64_t{layer.panel / kBlock} < kSplitTerms;
   for (int64_t i = 0; i < channels; ++i) {
     const ptrdiff_t at = static_cast<ptrdiff_t>(i / kBlock) * layer.panel +
                          static_cast<ptrdiff_t>(i % kBlock) * kQuad;
-    const Totals sums(wh + at, wl + at, layer.panel);
+    const Totals sums(wh + at, wl + at, layer);
+    k.pairs = k.pairs && sums.least > -128;
     d.high[i] = mul32(-a, sums.high);
     d.cross_plain[i] = mul32(-a, sums.low);
     d.cross[i] = add32(d.cross_plain[i], mul32(-b, sums.high));

@@ -13,7 +13,8 @@
 #include "execute.h"
 
 struct ae_engine {
-  ae::Network network;
+  ae::Packed file;
+  ae::Network networks[ae::kMostVariants];  // at each width, the whole one first
   ae::Pool pool;
   pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
   uint8_t *arena = nullptr;
@@ -49,6 +50,13 @@ int64_t now_ns() {
   return int64_t{t.tv_sec} * 1000000000 + t.tv_nsec;
 }
 
+bool prepare(ae_engine *engine, const ae::Kernels &kernels) {
+  for (uint32_t v = 0; v < engine->file.header().variant_count; ++v) {
+    if (!engine->networks[v].prepare(ae::Graph(engine->file, v), kernels)) return false;
+  }
+  return true;
+}
+
 // The network is not opened yet: `read` opens it.
 template <class Read>
 ae_engine *open_with(const ae_options *given, Read read) {
@@ -70,7 +78,7 @@ ae_engine *open_with(const ae_options *given, Read read) {
   if (options.core_count > 0) engine->binding = bindings.fetch_add(1) + 1;
   const int threads = options.threads == 0 ? 1 : options.threads;
   const bool ready = (cores_fit || ae::fail("cores hold a number this machine cannot have")) &&
-                     read(engine->network.file) && engine->network.prepare(*kernels) &&
+                     read(engine->file) && prepare(engine, *kernels) &&
                      engine->pool.start(threads, options.cores, options.core_count);
   if (ready) return engine;
   ae_close(engine);
@@ -155,30 +163,42 @@ void ae_close(ae_engine *engine) {
 }
 
 void ae_describe(const ae_engine *engine, ae_network *network) {
-  const ae::Packed &file = engine->network.file;
+  const ae::Graph &file = engine->networks[0].file;
   const ae::FileHeader &h = file.header();
-  const ae::FileSignal &image = file.signal(0), &head = file.signal(h.head);
+  const ae::FileSignal &image = file.signal(0);
+  const ae::FileSignal &head = file.signal(static_cast<uint32_t>(file.head(0)));
   *network = {image.height, image.width, image.channels,
               head.height * head.width * head.channels, static_cast<int>(h.layer_count),
-              (h.bits & 1) != 0, (h.bits & 2) != 0, (h.bits & 4) != 0};
+              (h.bits & 1) != 0, (h.bits & 2) != 0, (h.bits & 4) != 0,
+              static_cast<int>(h.variant_count), static_cast<int>(h.head_count)};
 }
 
 const char *ae_layer_name(const ae_engine *engine, int layer) {
-  const ae::Network &network = engine->network;
+  const ae::Network &network = engine->networks[0];
   if (layer < 0 || static_cast<size_t>(layer) >= network.layer_node.size()) return "";
   const int32_t node = network.layer_node[static_cast<size_t>(layer)];
   return network.file.name(network.file.node(static_cast<uint32_t>(node)));
 }
 
-const char *ae_isa(const ae_engine *engine) { return engine->network.kernels->name; }
+const char *ae_isa(const ae_engine *engine) { return engine->networks[0].kernels->name; }
 
 const char *ae_manifest(const ae_engine *engine, size_t *size) {
-  const ae::FileHeader &h = engine->network.file.header();
+  const ae::FileHeader &h = engine->file.header();
   *size = h.manifest_bytes;
-  return engine->network.file.at<char>(h.manifest);
+  return engine->file.at<char>(h.manifest);
 }
 
 ae_plan *ae_plan_new(ae_engine *engine, const uint8_t *bits, int layers, ae_mode mode) {
+  return ae_plan_at(engine, bits, layers, mode, 0, 0);
+}
+
+ae_plan *ae_plan_at(ae_engine *engine, const uint8_t *bits, int layers, ae_mode mode, int width,
+                    int head) {
+  const auto widths = static_cast<int>(engine->file.header().variant_count);
+  if (width < 0 || width >= widths || head < 0) {
+    ae::fail("plan wants width %d of %d and head %d", width, widths, head);
+    return nullptr;
+  }
   ae_plan *plan = make<ae_plan>();
   if (!plan) {
     ae::fail("no memory for a plan");
@@ -186,7 +206,8 @@ ae_plan *ae_plan_new(ae_engine *engine, const uint8_t *bits, int layers, ae_mode
   }
   plan->engine = engine;
   const Locked locked(engine);
-  if (plan->plan.compile(engine->network, bits, layers, mode == AE_EXACT) &&
+  if (plan->plan.compile(engine->networks[width], bits, layers, mode == AE_EXACT,
+                         static_cast<uint32_t>(head)) &&
       grow_arena(engine, plan->plan.arena_bytes)) {
     return plan;
   }
@@ -200,6 +221,7 @@ void ae_plan_free(ae_plan *plan) {
 
 size_t ae_plan_arena_bytes(const ae_plan *plan) { return plan->plan.arena_bytes; }
 size_t ae_plan_live_bytes(const ae_plan *plan) { return plan->plan.live_bytes; }
+int ae_plan_outputs(const ae_plan *plan) { return plan->plan.outputs; }
 int ae_plan_steps(const ae_plan *plan) { return static_cast<int>(plan->plan.steps.size()); }
 
 int ae_run(ae_engine *engine, const ae_plan *plan, const uint8_t *images, int count,
@@ -207,14 +229,13 @@ int ae_run(ae_engine *engine, const ae_plan *plan, const uint8_t *images, int co
   if (!fits(engine, plan)) return -1;
   const Locked locked(engine);
   bind_caller(engine);
-  ae_network size;
-  ae_describe(engine, &size);
+  const ae::FileSignal &size = plan->plan.network().file.signal(0);
   const ptrdiff_t image = ptrdiff_t{size.height} * size.width * size.channels;
-  const ae::Job job{&engine->network, &plan->plan, &engine->pool, engine->arena};
+  const ae::Job job{&plan->plan.network(), &plan->plan, &engine->pool, engine->arena};
   for (int i = 0; i < count; ++i) {
     ae::load_image(job, images + i * image);
     for (size_t s = 1; s < plan->plan.steps.size(); ++s) ae::run_step(job, plan->plan.steps[s]);
-    ae::read_codes(job, codes + ptrdiff_t{i} * size.outputs);
+    ae::read_codes(job, codes + ptrdiff_t{i} * plan->plan.outputs);
   }
   return 0;
 }
@@ -224,8 +245,8 @@ int ae_profile(ae_engine *engine, const ae_plan *plan, const uint8_t *image, int
   if (!fits(engine, plan)) return -1;
   const Locked locked(engine);
   bind_caller(engine);
-  const ae::Packed &file = engine->network.file;
-  const ae::Job job{&engine->network, &plan->plan, &engine->pool, engine->arena};
+  const ae::Graph &file = plan->plan.network().file;
+  const ae::Job job{&plan->plan.network(), &plan->plan, &engine->pool, engine->arena};
   const int count = static_cast<int>(plan->plan.steps.size());
   if (capacity < count) {
     ae::fail("capacity is %d, expected %d steps", capacity, count);
@@ -242,8 +263,8 @@ int ae_profile(ae_engine *engine, const ae_plan *plan, const uint8_t *image, int
     const int64_t end = now_ns();
     const int32_t node = step.node;
     steps[s] = {node < 0 ? "input" : file.name(file.node(static_cast<uint32_t>(node))),
-                operation(engine->network, step), step.bits, end - begin,
-                ae::macs_of(engine->network, step), ae::bytes_of(job, step)};
+                operation(*job.network, step), step.bits, end - begin,
+                ae::macs_of(*job.network, step), ae::bytes_of(job, step)};
   }
   ae::read_codes(job, codes);
   return count;

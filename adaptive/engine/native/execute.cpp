@@ -107,7 +107,7 @@ void look_ahead(const Job &job, const Step &step, Convolution &c) {
     const FileNode &n = job.network->file.node(static_cast<uint32_t>(next->node));
     if (static_cast<Op>(n.op) != Op::kConvolution) continue;
     const Layer &layer = job.network->layers[node];
-    c.following = job.network->file.at<int8_t>(n.weights[next->bits == 4 ? 2 : 0]);
+    c.following = job.network->high_weights(n, slot_of(next->bits));
     c.following_bytes = layer.panel * layer.blocks;
     return;
   }
@@ -130,8 +130,9 @@ void aim_convolution(Task &task) {
   c.runs = network.runs_of(layer);
   c.run_count = layer.run_count;
   c.run_quads = layer.run_quads;
-  c.weight_high = network.file.at<int8_t>(n.weights[slot == kAt4 ? 2 : 0]);
-  c.weight_low = network.file.at<int8_t>(n.weights[slot == kAt4 ? 2 : 1]);
+  c.run_skip = layer.run_skip;
+  c.weight_high = network.high_weights(n, slot);
+  c.weight_low = network.low_weights(n, slot);
   c.panel = layer.panel;
   c.blocks = layer.blocks;
   look_ahead(job, step, c);
@@ -196,8 +197,8 @@ void aim_depthwise(Task &task) {
   d.source_zero = job.plan->contents[static_cast<size_t>(step.source)].border;
   d.kernel_y = n.kernel_y, d.kernel_x = n.kernel_x;
   d.stride_y = n.stride_y, d.stride_x = n.stride_x;
-  d.weight_high = network.file.at<int8_t>(n.weights[slot == kAt4 ? 2 : 0]);
-  d.weight_low = network.file.at<int8_t>(n.weights[slot == kAt4 ? 2 : 1]);
+  d.weight_high = network.high_weights(n, slot);
+  d.weight_low = network.low_weights(n, slot);
   d.panel = layer.panel;
   d.products = step.products;
   d.constants = layer.constants[slot];
@@ -309,8 +310,10 @@ void do_narrow(void *context, int chunk) {
 void run_narrow(Task &task) {
   const Job &job = *task.job;
   const Geometry &g = job.plan->geometry(task.step->source);
+  const int bits = task.step[1].bits;  // of the layer it is for, which comes next
   task.narrow = {job.plan->planes(task.step->source, job.arena),
-                 job.plan->planes(task.step->target, job.arena), g.width, g.channels};
+                 job.plan->planes(task.step->target, job.arena), g.width, g.channels, bits,
+                 job.network->file.header().cuts ? 0 : 1 << (15 - bits)};
   cut(task, g.height, 1, 1);
   job.pool->run(do_narrow, &task, chunk_count(task));
 }

@@ -33,6 +33,7 @@ struct Constants {
   const int32_t *rounding, *high_shift;
   // Some `pre_shift` or `lift` is not zero where `narrow`; some pre-shift is above 16 where `split`.
   bool deep;
+  bool pairs;  // no high weight is -128: two products of bytes fit 16 bits
   int32_t zero, least, greatest;  // in codes of `bits`; least and greatest before the zero point
   int32_t stored_least;           // of what is stored: a code plus 128, or plus 32896 at 16 bits
   int bits;                       // of the output
@@ -58,6 +59,7 @@ struct Convolution {
   ptrdiff_t source_low, step_y, step_x;
   const int32_t *runs;  // where each run of bytes begins, from the window's first byte
   int run_count, run_quads;
+  ptrdiff_t run_skip;  // bytes of weights behind each run that are not read
   const int8_t *weight_high, *weight_low;  // [block][quad][kBlock][kQuad]
   ptrdiff_t panel;                         // bytes of one block
   int blocks;
@@ -111,10 +113,11 @@ struct Join {
   Rescale constants;
 };
 
-// Rounds codes to 4 bits, one a byte: 8 is zero.
+// Brings codes to fewer bits, one a byte, half of these up: adds `carry` and drops the rest.
 struct Narrow {
   Planes source, target;
   int width, channels;
+  int bits, carry;
 };
 
 struct Range {

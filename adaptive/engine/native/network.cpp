@@ -26,15 +26,16 @@ bool is_same(const FileRescaler &r) {
   return r.multiplier[0] == (1 << r.shift) && r.zero_in[0] == r.zero && !r.relu;
 }
 
-bool Network::prepare(const Kernels &set) {
+bool Network::prepare(const Graph &graph, const Kernels &set) {
+  file = graph;
   kernels = &set;
   const FileHeader &h = file.header();
-  if (!geometry.resize(h.signal_count) || !layers.resize(h.node_count) ||
-      !fusions.resize(h.node_count) || !placements.resize(h.signal_count) ||
-      !placed_whole_.resize(h.node_count) || !layer_node.resize(h.layer_count)) {
-    return fail("no memory for %u nodes", h.node_count);
+  if (!geometry.resize(file.signal_count()) || !layers.resize(file.node_count()) ||
+      !fusions.resize(file.node_count()) || !placements.resize(file.signal_count()) ||
+      !placed_whole_.resize(file.node_count()) || !layer_node.resize(h.layer_count)) {
+    return fail("no memory for %u nodes", file.node_count());
   }
-  for (uint32_t i = 0; i < h.node_count; ++i) {
+  for (uint32_t i = 0; i < file.node_count(); ++i) {
     const int32_t layer = file.node(i).layer;
     if (layer >= 0) layer_node[static_cast<size_t>(layer)] = static_cast<int32_t>(i);
   }
@@ -45,8 +46,7 @@ bool Network::prepare(const Kernels &set) {
 }
 
 bool Network::measure() {
-  const FileHeader &h = file.header();
-  for (uint32_t i = 0; i < h.signal_count; ++i) {
+  for (uint32_t i = 0; i < file.signal_count(); ++i) {
     const FileSignal &s = file.signal(i);
     Geometry &g = geometry[i];
     g.height = s.height;
@@ -55,7 +55,7 @@ bool Network::measure() {
     g.stored_channels = (s.channels + 3) / 4 * 4;
     g.zero_high = static_cast<uint8_t>((s.zero + kPlaneOffset) >> 8);
   }
-  for (uint32_t i = 0; i < h.node_count; ++i) {
+  for (uint32_t i = 0; i < file.node_count(); ++i) {
     const FileNode &n = file.node(i);
     if (!is_layer(n)) continue;
     Geometry &g = geometry[static_cast<size_t>(file.inputs(n)[0])];
@@ -65,7 +65,7 @@ bool Network::measure() {
     g.bottom = largest(g.bottom, reach(out.height, n.stride_y, n.kernel_y, n.pad_top, g.height));
     g.right = largest(g.right, reach(out.width, n.stride_x, n.kernel_x, n.pad_left, g.width));
   }
-  for (uint32_t i = 0; i < h.signal_count; ++i) {
+  for (uint32_t i = 0; i < file.signal_count(); ++i) {
     Geometry &g = geometry[i];
     const int64_t row = (int64_t{g.left} + g.width + g.right) * g.stored_channels;
     const int64_t height = int64_t{g.top} + g.height + g.bottom;
@@ -79,22 +79,30 @@ bool Network::measure() {
   return true;
 }
 
-// A dense convolution reads a whole row of its window at a time, a grouped one pixel by pixel.
+// A dense convolution reads a whole row of its window at a time; one of groups, or of fewer channels
+// than the weights have, pixel by pixel.
 bool Network::lay_out_runs() {
-  const FileHeader &h = file.header();
   size_t total = 0;
   for (int fill = 0; fill < 2; ++fill) {
     if (fill && !runs.resize(total)) return fail("no memory for %zu runs", total);
     total = 0;
-    for (uint32_t i = 0; i < h.node_count; ++i) {
+    for (uint32_t i = 0; i < file.node_count(); ++i) {
       const FileNode &n = file.node(i);
-      if (!is_layer(n) || is_depthwise(n)) continue;
+      if (!is_layer(n)) continue;
+      if (is_depthwise(n)) {
+        layers[i].run_count = 1;
+        layers[i].run_quads = static_cast<int32_t>(quads(n));
+        continue;
+      }
       const Geometry &g = geometry[static_cast<size_t>(file.inputs(n)[0])];
       const int32_t depth = (g.channels / n.groups + 3) / 4;
-      const int32_t columns = n.groups == 1 ? 1 : n.kernel_x;
+      const int32_t skipped = (n.depth + 3) / 4 - depth;
+      const bool rows = n.groups == 1 && skipped == 0;
+      const int32_t columns = rows ? 1 : n.kernel_x;
       Layer &layer = layers[i];
       layer.run_count = n.kernel_y * columns;
-      layer.run_quads = n.groups == 1 ? n.kernel_x * depth : depth;
+      layer.run_quads = rows ? n.kernel_x * depth : depth;
+      layer.run_skip = ptrdiff_t{skipped} * kBlock * kQuad;
       layer.first_run = static_cast<int32_t>(total);
       for (int32_t r = 0; fill && r < layer.run_count; ++r) {
         const int64_t offset = r / columns * int64_t{g.row} + r % columns * g.stored_channels;
@@ -109,7 +117,7 @@ bool Network::lay_out_runs() {
 bool Network::choose_constants() {
   const FileHeader &h = file.header();
   size_t channels = 0;
-  for (uint32_t i = 0; i < h.node_count; ++i) {
+  for (uint32_t i = 0; i < file.node_count(); ++i) {
     const FileNode &n = file.node(i);
     if (!is_layer(n)) continue;
     const FileSignal &out = file.signal(static_cast<uint32_t>(n.output));
@@ -121,12 +129,12 @@ bool Network::choose_constants() {
     return fail("no memory for the constants of %zu channels", channels);
   }
   int32_t *room = derived_.data();
-  for (uint32_t i = 0; i < h.node_count; ++i) {
+  for (uint32_t i = 0; i < file.node_count(); ++i) {
     const FileNode &n = file.node(i);
     if (!is_layer(n)) continue;
     Layer &layer = layers[i];
     const FileSignal &in = file.signal(static_cast<uint32_t>(file.inputs(n)[0]));
-    layer.panel = static_cast<ptrdiff_t>(quads(n, in) * kBlock * kQuad);
+    layer.panel = static_cast<ptrdiff_t>(quads(n) * kBlock * kQuad);
     const int64_t depth = is_depthwise(n) ? 1 : in.channels / n.groups;
     layer.wide = depth * n.kernel_y * n.kernel_x > kNarrowTerms;
     const int64_t count = int64_t{layer.blocks} * kBlock * (is_depthwise(n) ? 1 : n.groups);
@@ -142,7 +150,7 @@ bool Network::choose_constants() {
 // How many inputs of nodes a signal is.
 int Network::readers(int32_t signal) const {
   int found = 0;
-  for (uint32_t j = 0; j < file.header().node_count; ++j) {
+  for (uint32_t j = 0; j < file.node_count(); ++j) {
     const FileNode &node = file.node(j);
     for (int32_t k = 0; k < node.input_count; ++k) found += file.inputs(node)[k] == signal;
   }
@@ -150,15 +158,14 @@ int Network::readers(int32_t signal) const {
 }
 
 void Network::find_fusions() {
-  const FileHeader &h = file.header();
-  for (uint32_t i = 0; i < h.node_count; ++i) fusions[i] = {-1, -1};
-  for (uint32_t i = 0; i < h.node_count; ++i) {
+  for (uint32_t i = 0; i < file.node_count(); ++i) fusions[i] = {-1, -1};
+  for (uint32_t i = 0; i < file.node_count(); ++i) {
     const FileNode &add = file.node(i);
     if (static_cast<Op>(add.op) != Op::kAdd) continue;
     const int32_t *inputs = file.inputs(add);
     // The later of the two is computed last: the other one is there by then.
     const int32_t signal = inputs[0] > inputs[1] ? inputs[0] : inputs[1];
-    if (signal == 0 || inputs[0] == inputs[1] || signal == static_cast<int32_t>(h.head)) continue;
+    if (signal == 0 || inputs[0] == inputs[1] || file.is_head(signal)) continue;
     const auto source = static_cast<uint32_t>(signal - 1);
     if (static_cast<Op>(file.node(source).op) != Op::kConvolution) continue;
     if (readers(signal) != 1) continue;
@@ -169,9 +176,8 @@ void Network::find_fusions() {
 
 // A convolution that a concatenation alone reads, and that keeps its codes there.
 void Network::find_placements() {
-  const FileHeader &h = file.header();
   for (Placement &placement : placements) placement = {-1, 0};
-  for (uint32_t i = 0; i < h.node_count; ++i) {
+  for (uint32_t i = 0; i < file.node_count(); ++i) {
     const FileNode &concat = file.node(i);
     if (static_cast<Op>(concat.op) != Op::kConcat) continue;
     const FileRescaler *parts = file.at<FileRescaler>(concat.constants[0]);
@@ -179,7 +185,7 @@ void Network::find_placements() {
     for (int32_t k = 0, channel = 0; k < concat.input_count; ++k) {
       const int32_t signal = file.inputs(concat)[k];
       const FileSignal &part = file.signal(static_cast<uint32_t>(signal));
-      const bool fits = signal > 0 && signal != static_cast<int32_t>(h.head) &&
+      const bool fits = signal > 0 && !file.is_head(signal) &&
                         is_layer(file.node(static_cast<uint32_t>(signal - 1))) &&
                         is_same(parts[k]) && readers(signal) == 1;
       if (fits) placements[static_cast<size_t>(signal)] = {static_cast<int32_t>(i), channel};

@@ -29,6 +29,7 @@ struct Layer {
   int32_t first_run;  // within Network::runs
   int32_t blocks;     // of one group; all groups of a depthwise layer
   ptrdiff_t panel;
+  ptrdiff_t run_skip;  // bytes of weights behind a run that this variant does not read
   bool wide;
   Constants constants[kSlots];
 };
@@ -50,9 +51,9 @@ bool is_same(const FileRescaler &r);
 
 class Network {
  public:
-  bool prepare(const Kernels &kernels);
+  bool prepare(const Graph &graph, const Kernels &kernels);
 
-  Packed file;
+  Graph file;
   const Kernels *kernels = nullptr;
   Array<Geometry> geometry;  // of each signal
   Array<Layer> layers;       // of each node; empty ones where there are no weights
@@ -63,6 +64,13 @@ class Network {
 
   // Whether a node has work of its own.
   bool works(uint32_t node) const { return fusions[node].into < 0 && !placed_whole_[node]; }
+  // What a layer reads at a precision; one plane twice where there is no other.
+  const int8_t *high_weights(const FileNode &node, int slot) const {
+    return file.at<int8_t>(node.weights[slot]);
+  }
+  const int8_t *low_weights(const FileNode &node, int slot) const {
+    return file.at<int8_t>(slot == kAt16 ? node.low_weights : node.weights[slot]);
+  }
   const int32_t *runs_of(const Layer &layer) const { return runs.data() + layer.first_run; }
 
  private:

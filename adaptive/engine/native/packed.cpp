@@ -18,33 +18,72 @@ namespace {
 constexpr int64_t kLargest = int64_t{1} << 32;  // elements of one signal, bytes of one plane
 constexpr int64_t kTerms = int64_t{1} << 22;    // sums of more terms may leave 2^53
 
+bool table_fits(uint64_t offset, uint64_t count, uint64_t each, uint64_t alignment, size_t size) {
+  return offset % alignment == 0 && offset <= size && count <= (size - offset) / each;
+}
+
 bool between(int64_t value, int64_t least, int64_t greatest) {
   return least <= value && value <= greatest;
 }
 
-// Looks at one file's numbers; says of each what is wrong with it.
+// Looks at the numbers of one variant; says of each what is wrong with it.
 class Checker {
  public:
-  Checker(const Packed &file, size_t size) : file_(file), size_(size) {}
+  Checker(const Graph &file, size_t size) : file_(file), size_(size) {}
 
-  bool all() {
-    const FileHeader &h = file_.header();
-    if (!table(h.signals, h.signal_count, sizeof(FileSignal), 4, "signals") ||
-        !table(h.nodes, h.node_count, sizeof(FileNode), 8, "nodes") ||
-        !table(h.inputs, h.input_count, sizeof(int32_t), 4, "inputs") ||
-        !table(h.names, h.names_bytes, 1, 1, "names") ||
-        !table(h.manifest, h.manifest_bytes, 1, 1, "manifest")) {
+  // The tables of the whole file.
+  static bool file(const Packed &packed, size_t size) {
+    const FileHeader &h = packed.header();
+    const Checker whole(Graph(packed, 0), size);
+    if (!whole.table(h.variants, h.variant_count, sizeof(FileVariant), 8, "variants") ||
+        !whole.table(h.heads, h.head_count, sizeof(FileHead), 4, "heads") ||
+        !whole.table(h.names, h.names_bytes, 1, 1, "names") ||
+        !whole.table(h.manifest, h.manifest_bytes, 1, 1, "manifest")) {
       return false;
     }
     if (h.block != 16 || h.quad != 4) {
       return fail("tile of the weights is %u x %u, expected 16 x 4", h.block, h.quad);
     }
-    if (h.signal_count < 2 || h.node_count < 1 || h.head < 1 || h.head >= h.signal_count) {
-      return fail("file has %u signals and %u nodes, head %u", h.signal_count, h.node_count,
-                  h.head);
-    }
     if (h.bits < 1 || h.bits > 7) return fail("bits is %u, expected 1 to 7", h.bits);
-    for (uint32_t i = 0; i < h.signal_count; ++i) {
+    if (h.cuts > 1) return fail("cuts is %u, expected 0 or 1", h.cuts);
+    if (!between(h.variant_count, 1, kMostVariants) || !between(h.head_count, 1, kMostHeads)) {
+      return fail("file has %u variants and %u heads, expected 1 to %d and 1 to %d",
+                  h.variant_count, h.head_count, kMostVariants, kMostHeads);
+    }
+    for (uint32_t v = 0; v < h.variant_count; ++v) {
+      if (!Checker(Graph(packed, v), size).all()) return false;
+      if (!answers_alike(Graph(packed, 0), Graph(packed, v))) {
+        return fail("variant %u reads or answers in another shape than the first", v);
+      }
+    }
+    return true;
+  }
+
+  // Callers know one shape of images and of answers.
+  static bool answers_alike(const Graph &a, const Graph &b) {
+    bool alike = same_shape(a.signal(0), b.signal(0));
+    for (uint32_t i = 0; i < a.header().head_count; ++i) {
+      alike = alike && same_shape(a.signal(static_cast<uint32_t>(a.head(i))),
+                                  b.signal(static_cast<uint32_t>(b.head(i))));
+    }
+    return alike;
+  }
+  static bool same_shape(const FileSignal &a, const FileSignal &b) {
+    return a.height == b.height && a.width == b.width && a.channels == b.channels;
+  }
+
+  bool all() const {
+    const FileHeader &h = file_.header();
+    if (!file_.tables_fit(size_)) return fail("a table of a variant lies outside the file");
+    if (file_.signal_count() < 2 || file_.node_count() < 1) {
+      return fail("file has %u signals and %u nodes", file_.signal_count(), file_.node_count());
+    }
+    for (uint32_t i = 0; i < h.head_count; ++i) {
+      if (!between(file_.head(i), 1, int64_t{file_.signal_count()} - 1)) {
+        return fail("head %u is signal %d of %u", i, file_.head(i), file_.signal_count());
+      }
+    }
+    for (uint32_t i = 0; i < file_.signal_count(); ++i) {
       if (!signal(i)) return false;
     }
     return nodes();
@@ -53,11 +92,10 @@ class Checker {
  private:
   bool table(uint64_t offset, uint64_t count, uint64_t each, uint64_t alignment,
              const char *what) const {
-    if (offset % alignment || offset > size_ || count > (size_ - offset) / each) {
-      return fail("%s lie outside the file, at %llu", what,
-                  static_cast<unsigned long long>(offset));
-    }
-    return true;
+    return table_fits(offset, count, each, alignment, size_)
+               ? true
+               : fail("%s lie outside the file, at %llu", what,
+                      static_cast<unsigned long long>(offset));
   }
 
   bool signal(uint32_t i) const {
@@ -78,10 +116,10 @@ class Checker {
     const FileHeader &h = file_.header();
     uint32_t layers = 0;
     // Node i writes signal i + 1: nothing is read before it is written, or written twice.
-    if (h.signal_count != h.node_count + 1) {
-      return fail("%u signals for %u nodes, expected one more", h.signal_count, h.node_count);
+    if (file_.signal_count() != file_.node_count() + 1) {
+      return fail("%u signals for %u nodes, expected one more", file_.signal_count(), file_.node_count());
     }
-    for (uint32_t i = 0; i < h.node_count; ++i) {
+    for (uint32_t i = 0; i < file_.node_count(); ++i) {
       const FileNode &n = file_.node(i);
       if (n.name > h.names_bytes || n.name_bytes >= h.names_bytes - n.name ||
           file_.name(n)[n.name_bytes] != '\0' || std::strlen(file_.name(n)) != n.name_bytes) {
@@ -89,8 +127,8 @@ class Checker {
       }
       if (n.output != static_cast<int32_t>(i) + 1) return fail("node %u writes signal %d", i, n.output);
       if (n.input_count < 1 || n.first_input < 0 ||
-          static_cast<uint32_t>(n.first_input) > h.input_count ||
-          static_cast<uint32_t>(n.input_count) > h.input_count - static_cast<uint32_t>(n.first_input)) {
+          static_cast<uint32_t>(n.first_input) > file_.input_count() ||
+          static_cast<uint32_t>(n.input_count) > file_.input_count() - static_cast<uint32_t>(n.first_input)) {
         return fail("node %s has no inputs in the file", file_.name(n));
       }
       for (int32_t k = 0; k < n.input_count; ++k) {
@@ -151,8 +189,7 @@ class Checker {
     return n.input_count == inputs && n.layer == -1 ? true : misplaced(n);
   }
   bool equal(const FileNode &n, const FileSignal &a, const FileSignal &b) const {
-    return a.height == b.height && a.width == b.width && a.channels == b.channels ? true
-                                                                                  : shape(n);
+    return same_shape(a, b) ? true : shape(n);
   }
   bool same_channels(const FileNode &n, const FileSignal &a, const FileSignal &b) const {
     return a.channels == b.channels ? true : shape(n);
@@ -201,19 +238,22 @@ class Checker {
     const bool depthwise = static_cast<Op>(n.op) == Op::kDepthwise;
     if (depthwise && area > (1 << 14)) return fail("node %s has too large a window", file_.name(n));
     const int64_t blocks = blocks_per_group(n, out) * (depthwise ? 1 : n.groups);
-    const int64_t plane = quads(n, in) * 64;  // of a block
+    const bool whole = depthwise || n.depth == depth;
+    if (!whole && !(n.depth > depth && depth % 4 == 0 && area <= kTerms / n.depth)) {
+      return fail("node %s has weights for %d channels, expected %lld or more", file_.name(n),
+                  n.depth, static_cast<long long>(depth));
+    }
+    const int64_t plane = quads(n) * 64;  // of a block
     if (blocks > kLargest / plane) return shape(n);
     const uint32_t bits = file_.header().bits;
     const char *name = file_.name(n);
+    const auto bytes = static_cast<uint64_t>(blocks * plane);
     for (int p = 0; p < 3; ++p) {
-      const bool needed = p < 2 ? (bits & 3) != 0 : (bits & 4) != 0;
-      if (needed && !table(n.weights[p], static_cast<uint64_t>(blocks * plane), 1, 64, name)) {
-        return false;
-      }
-      const int width = 16 >> p;
-      if ((bits & (1u << p)) && !requantiser(n, n.constants[p], blocks * 16, width)) return false;
+      if (!(bits & (1u << p))) continue;
+      if (!table(n.weights[p], bytes, 1, 64, name)) return false;
+      if (!requantiser(n, n.constants[p], blocks * 16, 16 >> p)) return false;
     }
-    return true;
+    return (bits & 1) == 0 || table(n.low_weights, bytes, 1, 64, name);
   }
 
   // Constants for `count` channels; outputs have `width` bits, or 16 where the layer is a head.
@@ -285,7 +325,7 @@ class Checker {
     return true;
   }
 
-  const Packed &file_;
+  const Graph file_;
   const size_t size_;
 };
 
@@ -296,11 +336,25 @@ int64_t blocks_per_group(const FileNode &node, const FileSignal &output) {
   return (output.channels / (depthwise ? 1 : node.groups) + 15) / 16;
 }
 
-int64_t quads(const FileNode &node, const FileSignal &input) {
+int64_t quads(const FileNode &node) {
   if (static_cast<Op>(node.op) == Op::kDepthwise) {
     return int64_t{node.kernel_x} * ((node.kernel_y + 3) / 4);
   }
-  return int64_t{node.kernel_y} * node.kernel_x * ((input.channels / node.groups + 3) / 4);
+  return int64_t{node.kernel_y} * node.kernel_x * ((node.depth + 3) / 4);
+}
+
+bool Graph::is_head(int32_t signal) const {
+  for (uint32_t i = 0; i < header().head_count; ++i) {
+    if (head(i) == signal) return true;
+  }
+  return false;
+}
+
+bool Graph::tables_fit(size_t size) const {
+  const FileVariant &t = tables();
+  return table_fits(t.signals, t.signal_count, sizeof(FileSignal), 4, size) &&
+         table_fits(t.nodes, t.node_count, sizeof(FileNode), 8, size) &&
+         table_fits(t.inputs, t.input_count, sizeof(int32_t), 4, size);
 }
 
 Packed::~Packed() {
@@ -351,7 +405,7 @@ bool Packed::check() {
   if (crc32(bytes_ + behind, size_ - behind) != h.crc) {
     return fail("checksum does not match, the file is damaged or cut short");
   }
-  return Checker(*this, size_).all();
+  return Checker::file(*this, size_);
 }
 
 }  // namespace ae

@@ -4,16 +4,25 @@
 
 namespace ae {
 
-bool Plan::compile(const Network &network, const uint8_t *bits, int layers, bool exact) {
+bool Plan::compile(const Network &network, const uint8_t *bits, int layers, bool exact,
+                   uint32_t head_number) {
   network_ = &network;
-  const FileHeader &h = network.file.header();
-  if (!node_bits_.resize(h.node_count) || !carried_.resize(h.signal_count) ||
-      !needed_.resize(h.signal_count) || !buffer_of.resize(h.signal_count)) {
-    return fail("no memory for a plan of %u nodes", h.node_count);
+  const Graph &file = network.file;
+  const uint32_t nodes = file.node_count(), signals = file.signal_count();
+  if (head_number >= file.header().head_count) {
+    return fail("plan wants head %u, the network has %u", head_number, file.header().head_count);
+  }
+  if (!node_bits_.resize(nodes) || !wanted_.resize(signals) || !carried_.resize(signals) ||
+      !needed_.resize(signals) || !buffer_of.resize(signals)) {
+    return fail("no memory for a plan of %u nodes", nodes);
   }
   if (!read_bits(bits, layers)) return false;
-  trace_low_planes();
-  if (!lay_out_steps(exact)) return false;
+  const int32_t answer = file.head(head_number);
+  trace_back(answer);
+  trace_low_planes(answer);
+  if (!lay_out_steps(exact, answer)) return false;
+  const FileSignal &last = file.signal(static_cast<uint32_t>(answer));
+  outputs = last.height * last.width * last.channels;
   arena_bytes = place_buffers(buffers, &live_bytes);
   return arena_bytes != SIZE_MAX ? true : fail("no memory to place %zu buffers", buffers.size());
 }
@@ -75,7 +84,8 @@ void Plan::require_low(const FileNode &n, bool output_needed) {
     switch (static_cast<Op>(n.op)) {
       case Op::kConvolution:
       case Op::kDepthwise:
-        reads = node_bits_[static_cast<size_t>(n.output - 1)] != 8;
+        reads = node_bits_[static_cast<size_t>(n.output - 1)] != 8 ||
+                narrows(static_cast<uint32_t>(n.output - 1));
         break;
       case Op::kMaxPool:
       case Op::kFlatten:
@@ -93,15 +103,36 @@ void Plan::require_low(const FileNode &n, bool output_needed) {
   }
 }
 
+// Everything that an answer needs.
+void Plan::trace_back(int32_t answer) {
+  wanted_[static_cast<size_t>(answer)] = 1;
+  for (uint32_t i = network_->file.node_count(); i-- > 0;) {
+    const FileNode &n = network_->file.node(i);
+    const int32_t *inputs = network_->file.inputs(n);
+    for (int32_t k = 0; wanted_[i + 1] && k < n.input_count; ++k) {
+      wanted_[static_cast<size_t>(inputs[k])] = 1;
+    }
+  }
+}
+
+// Whether a layer needs codes of its own: of 4 bits, or of 8 where stored high bytes, which are
+// rounded, are not what it reads.
+bool Plan::narrows(uint32_t i) const {
+  const FileNode &n = network_->file.node(i);
+  if (n.layer < 0 || node_bits_[i] == 16) return false;
+  const auto input = static_cast<size_t>(network_->file.inputs(n)[0]);
+  return node_bits_[i] == 4 || (network_->file.header().cuts && carried_[input]);
+}
+
 // A low plane is stored only where it says something and somebody reads it.
-void Plan::trace_low_planes() {
-  const FileHeader &h = network_->file.header();
-  for (uint32_t i = 0; i < h.node_count; ++i) {
+void Plan::trace_low_planes(int32_t answer) {
+  const uint32_t nodes = network_->file.node_count();
+  for (uint32_t i = 0; i < nodes; ++i) {
     carried_[i + 1] = carried_by(network_->file.node(i));
   }
-  needed_[h.head] = 1;
-  for (uint32_t i = h.node_count; i-- > 0;) {
-    require_low(network_->file.node(i), needed_[i + 1] != 0);
+  needed_[static_cast<size_t>(answer)] = 1;
+  for (uint32_t i = nodes; i-- > 0;) {
+    if (wanted_[i + 1]) require_low(network_->file.node(i), needed_[i + 1] != 0);
   }
 }
 
@@ -137,10 +168,10 @@ void Plan::add_node(uint32_t i, bool exact, size_t *count) {
   step.bits = node_bits_[static_cast<size_t>(step.node)];
   step.source = buffer_of[static_cast<size_t>(input)];
   step.other = -1;
-  if (step.bits == 4) {
+  if (narrows(static_cast<uint32_t>(step.node))) {
     const int32_t zero = network.file.signal(static_cast<uint32_t>(input)).zero;
-    const int32_t narrow =
-        add_buffer(input, false, static_cast<uint8_t>((zero >> 12) + 8), *count);
+    const int32_t border = (zero >> (16 - step.bits)) + (1 << (step.bits - 1));
+    const int32_t narrow = add_buffer(input, false, static_cast<uint8_t>(border), *count);
     steps[*count] = {Action::kNarrow, 0, Products::kHigh, step.node, -1, step.source, -1, narrow, 0};
     buffers[static_cast<size_t>(step.source)].last = static_cast<int>((*count)++);
     step.source = narrow;
@@ -168,11 +199,11 @@ void Plan::add_node(uint32_t i, bool exact, size_t *count) {
   steps[(*count)++] = step;
 }
 
-bool Plan::lay_out_steps(bool exact) {
-  const FileHeader &h = network_->file.header();
+bool Plan::lay_out_steps(bool exact, int32_t answer) {
+  const uint32_t nodes = network_->file.node_count();
   size_t step_count = 1, buffer_count = 1;
-  for (uint32_t i = 0; i < h.node_count; ++i) {
-    const size_t narrow = node_bits_[i] == 4, whole = network_->works(i);
+  for (uint32_t i = 0; i < nodes; ++i) {
+    const size_t narrow = wanted_[i + 1] && narrows(i), whole = works(i);
     step_count += narrow + whole;
     buffer_count += narrow + whole;
   }
@@ -185,10 +216,10 @@ bool Plan::lay_out_steps(bool exact) {
   const uint8_t border = network_->geometry[0].zero_high;
   buffer_of[0] = add_buffer(0, false, border, 0);
   steps[count++] = {Action::kLoad, 0, Products::kHigh, -1, -1, -1, -1, buffer_of[0], 0};
-  for (uint32_t i = 0; i < h.node_count; ++i) {
-    if (network_->works(i)) add_node(i, exact, &count);
+  for (uint32_t i = 0; i < nodes; ++i) {
+    if (works(i)) add_node(i, exact, &count);
   }
-  head = buffer_of[h.head];
+  head = buffer_of[static_cast<size_t>(answer)];
   buffers[static_cast<size_t>(head)].last = static_cast<int>(count);
   return true;
 }

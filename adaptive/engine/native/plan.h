@@ -8,7 +8,7 @@ namespace ae {
 
 enum class Action : int8_t {
   kLoad,    // the image into its buffer
-  kNarrow,  // codes rounded to 4 bits for one layer
+  kNarrow,  // codes brought to fewer bits for one layer
   kNode,    // a node of the graph
   kFused,   // a convolution and the addition behind it
 };
@@ -33,7 +33,9 @@ struct Content {
 class Plan {
  public:
   // False with an error set if the bits do not fit the network.
-  bool compile(const Network &network, const uint8_t *bits, int layers, bool exact);
+  bool compile(const Network &network, const uint8_t *bits, int layers, bool exact, uint32_t head);
+
+  const Network &network() const { return *network_; }
 
   Planes planes(int32_t buffer, uint8_t *arena) const;
   const Geometry &geometry(int32_t buffer) const {
@@ -45,21 +47,26 @@ class Plan {
   Array<Content> contents;
   Array<int32_t> buffer_of;  // of each signal, -1 where it is never whole
   int32_t head = -1;         // buffer that answers
+  int outputs = 0;
   size_t arena_bytes = 0, live_bytes = 0;
 
  private:
   bool read_bits(const uint8_t *bits, int layers);
-  void trace_low_planes();
-  bool lay_out_steps(bool exact);
+  void trace_back(int32_t answer);
+  void trace_low_planes(int32_t answer);
+  bool lay_out_steps(bool exact, int32_t answer);
   int32_t add_buffer(int32_t signal, bool low, uint8_t border, size_t step);
   int32_t add_target(int32_t signal, size_t step);
   void add_node(uint32_t node, bool exact, size_t *step);
   bool carried_by(const FileNode &node) const;
+  bool works(uint32_t node) const { return wanted_[node + 1] && network_->works(node); }
+  bool narrows(uint32_t node) const;
   void require_low(const FileNode &node, bool output_needed);
 
   const Network *network_ = nullptr;
   Array<int8_t> node_bits_;
-  Array<uint8_t> carried_, needed_;  // of each signal: low bits are not plain; somebody reads them
+  // Of each signal: the head needs it; low bits are not plain; somebody reads them.
+  Array<uint8_t> wanted_, carried_, needed_;
   size_t buffer_count_ = 0;
 };
 

@@ -70,7 +70,7 @@ static void seal(uint8_t *bytes, size_t size) {
 
 static int has_message(void) { return ae_last_error()[0] != '\0'; }
 
-/* Runs what was let through at two plans; returns 0 if something failed without a message. */
+/* Runs what was let through at two plans, the second at any width and head; returns 0 if something failed without a message. */
 static int run(ae_engine *engine) {
   ae_network net;
   ae_describe(engine, &net);
@@ -81,12 +81,15 @@ static int run(ae_engine *engine) {
   int fine = image && bits && codes;
   for (int eight = 0; fine && eight < 2; ++eight) {
     memset(bits, eight ? 8 : 16, (size_t)net.layers);
-    ae_plan *plan = ae_plan_new(engine, bits, net.layers, AE_EXACT);
+    const int width = eight ? (int)draw((uint32_t)net.widths) : 0;
+    const int head = eight ? (int)draw((uint32_t)net.heads) : 0;
+    ae_plan *plan = ae_plan_at(engine, bits, net.layers, AE_EXACT, width, head);
     if (!plan) {
       fine = has_message();
       continue;
     }
-    if (ae_plan_arena_bytes(plan) < kLargestImage) {
+    if (ae_plan_arena_bytes(plan) < kLargestImage && ae_plan_outputs(plan) <= kLargestImage) {
+      codes = realloc(codes, 4 * (size_t)ae_plan_outputs(plan));
       fine = ae_run(engine, plan, image, 1, codes) == 0 || has_message();
     }
     ae_plan_free(plan);

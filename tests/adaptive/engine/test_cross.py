@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 from cross import AARCH64, ARMV7, PACKAGES, Target, build
 from engine_cases import collect, record, records
-from layers import Case, branches, convolutions, linears
+from layers import Case, as_radix, branches, convolutions, linears
+from networks import WIDTHS, nested_artifact, small_images
 
 from adaptive.artifact import Artifact, artifact_names, load_artifact
 from adaptive.precision import Bits, Effort, PrecisionPlan, random_plans
@@ -75,6 +76,16 @@ def layer_cases(count: int) -> bytes:
 
 
 @cache
+def effort_cases() -> bytes:
+    """Return a network at every width, and layers in radix."""
+    nested = Case(nested_artifact(), small_images(3))
+    plans = random_plans(nested.artifact.layers, 3, seed=4)
+    wanted = [Effort(plan, width) for plan in plans for width in WIDTHS]
+    radix = collect(convolutions(bits=(Bits.INT16, Bits.INT8, Bits.INT4)), 8)
+    return record(nested, *wanted) + records(map(as_radix, (nested, *radix)))
+
+
+@cache
 def network_case(name: str, images: int) -> bytes:
     """Return a whole network on random images at five plans."""
     artifact = load_artifact(name)
@@ -93,6 +104,10 @@ def efforts(artifact: Artifact) -> list[Effort]:
 
 def test_layers_equal_the_reference(core: tuple[list[str], str], tmp_path: Path) -> None:
     run(*core, layer_cases(20), tmp_path / "cases", threads=2)
+
+
+def test_widths_and_radix_equal_the_reference(core: tuple[list[str], str], tmp_path: Path) -> None:
+    run(*core, effort_cases(), tmp_path / "cases", threads=2)
 
 
 def test_resnet8_equals_the_reference(core: tuple[list[str], str], tmp_path: Path) -> None:

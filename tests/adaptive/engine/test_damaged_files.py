@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 from cross import ROOT, build
 from engine_cases import collect, records
-from layers import branches, convolutions, linears
-from networks import small_artifact
+from layers import as_radix, branches, convolutions, linears
+from networks import nested_artifact, small_artifact
 
 from adaptive.archive import encode_archive, seal
 from adaptive.artifact import decode_artifact, load_artifact, save_artifact
@@ -32,7 +32,8 @@ def packed_networks() -> dict[str, bytes]:
         *collect(convolutions(most=6, grouped=True), 2),
     ]
     named = {f"drawn{index}": pack(case.artifact) for index, case in enumerate(drawn)}
-    return {"small": pack(small_artifact()), **named}
+    nested, radix = pack(nested_artifact()), pack(as_radix(drawn[0]).artifact)
+    return {"small": pack(small_artifact()), "nested": nested, "radix": radix, **named}
 
 
 @cache

@@ -9,8 +9,8 @@ import pytest
 from graphs import random_images, switchable_networks
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from layers import Case, branches, convolutions, linears, make_artifact
-from networks import small_artifact, small_images
+from layers import Case, as_radix, branches, convolutions, linears, make_artifact
+from networks import WIDTHS, nested_artifact, small_artifact, small_images
 
 from adaptive.arithmetic import Arithmetic
 from adaptive.artifact import load_artifact
@@ -76,6 +76,31 @@ def test_sums_joins_and_pools_equal_the_reference(isa: str, case: Case, threads:
 @given(case=convolutions(bits=(Bits.INT16, Bits.INT8, Bits.INT4)))
 def test_four_bits_equal_the_reference_where_they_are_carried(isa: str, case: Case) -> None:
     case.check(isa=isa)
+
+
+@every_set
+@settings(max_examples=25, deadline=None)
+@given(case=convolutions(bits=(Bits.INT16, Bits.INT8, Bits.INT4)), other=branches())
+def test_radix_equals_the_reference(isa: str, case: Case, other: Case) -> None:
+    as_radix(case).check(isa=isa)
+    as_radix(other).check(isa=isa)
+
+
+@every_set
+@settings(max_examples=10, deadline=None)
+@given(case=convolutions(grouped=True))
+def test_groups_in_radix_equal_the_reference(isa: str, case: Case) -> None:
+    as_radix(case).check(isa=isa)
+
+
+@every_set
+def test_every_width_and_head_equals_the_reference(isa: str) -> None:
+    artifact = nested_artifact()
+    plans = random_plans(artifact.layers, 6, seed=3)
+    efforts = [Effort(p, w, head) for p in plans for w in WIDTHS for head in artifact.heads]
+    case = Case(artifact, small_images(3))
+    case.check(*efforts, isa=isa)
+    as_radix(case).check(*efforts, isa=isa, threads=2)
 
 
 @every_set
@@ -206,7 +231,7 @@ def test_an_engine_is_chosen_by_its_name(name: str) -> None:
         engine.probabilities(small_images(4), effort),
         reference.probabilities(small_images(4), effort),
     )
-    assert default_engine(artifact) == "native"
+    assert default_engine() == "native"
 
 
 def test_what_cannot_run_is_refused_by_name() -> None:

@@ -8,11 +8,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from networks import small_artifact
+from layers import Case, as_radix
+from networks import WIDTHS, nested_artifact, small_artifact, small_images
 
 from adaptive.artifact import Artifact, load_artifact, save_artifact
 from adaptive.cli import main
-from adaptive.engine.layout import HEADER, NODE
+from adaptive.engine.layout import HEADER, NODE, VARIANT
 from adaptive.engine.library import is_built, last_error, library_path, load_library
 from adaptive.engine.pack import pack
 from adaptive.engine.reference import ReferenceEngine
@@ -44,13 +45,21 @@ def sealed(content: bytes) -> bytes:
     return content[:start] + crc + content[start + 4 :]
 
 
+def layers_of(content: bytes) -> list[np.ndarray]:
+    """Read the nodes with weights, for each width."""
+    header = np.frombuffer(content, HEADER, 1)[0]
+    variants = np.frombuffer(content, VARIANT, header["variant_count"], int(header["variants"]))
+    nodes = [np.frombuffer(content, NODE, v["node_count"], int(v["nodes"])) for v in variants]
+    return [rows[rows["layer"] >= 0] for rows in nodes]
+
+
 def test_equal_artifacts_pack_to_equal_bytes_on_aligned_places() -> None:
     assert pack(small_artifact()) == PACKED
     header = np.frombuffer(PACKED, HEADER, 1)[0]
     assert header["file_bytes"] == len(PACKED)
     assert header["checksum"].tobytes().hex() == SMALL.checksum
-    nodes = np.frombuffer(PACKED, NODE, header["node_count"], int(header["nodes"]))
-    weights = nodes["weights"][nodes["layer"] >= 0][:, :2]
+    (nodes,) = layers_of(PACKED)
+    weights = np.c_[nodes["weights"][:, :2], nodes["low_weights"]]
     assert np.all(weights % 64 == 0)
     assert weights.min() % 4096 == 0
 
@@ -59,6 +68,22 @@ def test_weights_lie_in_the_file_once_in_two_planes() -> None:
     artifact = load_artifact("resnet8_cifar10")
     weights = sum(work.weights for work in artifact.work)
     assert 2 * weights < len(pack(artifact)) < 3 * weights
+
+
+def test_every_width_reads_the_same_weights() -> None:
+    artifact = nested_artifact()
+    whole, *narrower = layers_of(pack(artifact))
+    assert len(narrower) == len(WIDTHS) - 1
+    for nodes in narrower:
+        for field in ("weights", "low_weights", "depth"):
+            np.testing.assert_array_equal(nodes[field], whole[field])
+
+
+def test_eight_radix_bits_have_a_plane_of_their_own_and_affine_ones_share() -> None:
+    (rounded,) = layers_of(PACKED)
+    (cut,) = layers_of(pack(as_radix(Case(SMALL, small_images(1))).artifact))
+    np.testing.assert_array_equal(rounded["weights"][:, 0], rounded["weights"][:, 1])
+    assert np.all(cut["weights"][:, 0] != cut["weights"][:, 1])
 
 
 @built
@@ -76,7 +101,7 @@ def test_a_packed_file_opens_and_a_damaged_one_does_not() -> None:
 def test_another_format_is_refused_by_its_number() -> None:
     content = bytearray(PACKED)
     content[HEADER.fields["format"][1]] = 9
-    assert opening(sealed(bytes(content))) == "format is 9, this engine reads 1"
+    assert opening(sealed(bytes(content))) == "format is 9, this engine reads 2"
 
 
 @built

@@ -245,6 +245,7 @@ struct Avx2 {
           }
         }
       }
+      wh += c.run_skip, wl += c.run_skip;
     }
 #pragma GCC unroll 4
     for (int i = 0; i < M; ++i) finish<P>(c, sums[i], block, tile.target[i], tile.other[i]);

@@ -125,6 +125,8 @@ struct Vnni {
         wh += kBlock * kQuad;
         wl += kBlock * kQuad;
       }
+      wh += c.run_skip;
+      wl += c.run_skip;
     }
     if (!(S == 1 ? k.narrow : k.split)) {
       // A copy, so that the sums themselves need no address and stay in registers.

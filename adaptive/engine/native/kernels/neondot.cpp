@@ -74,6 +74,7 @@ struct Dot {
         load<P, M>(tile, offset, c.source_low, ah, al);
         add_quad<P, M, 0>(sums, ah, al, wh, wl);
       }
+      wh += c.run_skip, wl += c.run_skip;
     }
 #pragma GCC unroll 8
     for (int i = 0; i < M; ++i) {

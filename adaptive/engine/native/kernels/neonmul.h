@@ -1,7 +1,8 @@
 // Dense convolutions by widening multiplication of bytes, for Arm cores without the dot product.
 //
 // A block is taken in parts of V vectors, as many as the registers hold sums for. Two products of a
-// high weight fit 16 bits and so do the two cross products of one place; low x low is added singly.
+// high weight fit 16 bits, unless it is -128 in radix, and so do the two cross products of one place;
+// low x low is added singly.
 #pragma once
 
 #include "neon.h"
@@ -97,7 +98,7 @@ inline void part_of_tile(const Convolution &c, const Tile<M> &tile, int first, p
     ptrdiff_t offset = c.runs[run];
     int left = c.run_quads;
     if constexpr (P == Products::kHigh) {
-      for (; left >= 2; left -= 2, offset += 2 * kQuad, wh += 128) {
+      for (; c.constants.pairs && left >= 2; left -= 2, offset += 2 * kQuad, wh += 128, wl += 128) {
 #pragma GCC unroll 4
         for (int i = 0; i < M; ++i) add_two<V>(sums[i], tile.source[i] + offset, wh);
       }
@@ -108,6 +109,7 @@ inline void part_of_tile(const Convolution &c, const Tile<M> &tile, int first, p
         add_place<P, V>(sums[i], tile.source[i] + offset, c.source_low, wh, wl);
       }
     }
+    wh += c.run_skip, wl += c.run_skip;
   }
 #pragma GCC unroll 4
   for (int i = 0; i < M; ++i) {

@@ -49,6 +49,7 @@ void sum_window(const Convolution &c, const uint8_t *source, int block, Sums<Sum
         }
       }
     }
+    wh += c.run_skip, wl += c.run_skip;
   }
 }
 

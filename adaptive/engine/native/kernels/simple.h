@@ -150,14 +150,15 @@ static void join(const Join &j, Range rows) {
 }
 
 static void narrow(const Narrow &n, Range rows) {
+  const int32_t shift = 16 - n.bits, middle = 1 << (n.bits - 1);
   for (int y = rows.begin; y < rows.end; ++y) {
     for (int x = 0; x < n.width; ++x) {
       const uint8_t *at = n.source.at + y * n.source.row + x * n.source.column;
       uint8_t *out = n.target.at + y * n.target.row + x * n.target.column;
       for (int i = 0; i < n.channels; ++i) {
         const int32_t code = stored(at, n.source.low, i) - kPlaneOffset;
-        const int32_t rounded = (code + 2048) >> 12;
-        out[i] = static_cast<uint8_t>((rounded < 7 ? rounded : 7) + 8);
+        const int32_t cut = (code + n.carry) >> shift;
+        out[i] = static_cast<uint8_t>((cut < middle - 1 ? cut : middle - 1) + middle);
       }
     }
   }
