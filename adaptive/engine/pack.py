@@ -127,10 +127,10 @@ class _Packer:
     def file(self) -> bytes:
         """Lay the file out."""
         header = np.zeros((), HEADER)
-        variants = np.zeros(len(self._variants), VARIANT)
+        variants: list[Record] = [np.zeros((), VARIANT) for _ in self._variants]
         nodes = [np.array(variant.nodes, NODE) for variant in self._variants]
         tables: list[tuple[Record, str, bytes]] = [
-            (header, "variants", variants.tobytes()),
+            (header, "variants", np.array(variants, VARIANT).tobytes()),
             (header, "heads", np.array(self._heads(), "<i4").tobytes()),
         ]
         for record, variant, rows in zip(variants, self._variants, nodes, strict=True):
@@ -160,7 +160,7 @@ class _Packer:
         self._describe(header, size=at)
         body = [(int(record[name]), content) for record, name, content in tables]
         body += [(int(r["nodes"]), rows.tobytes()) for r, rows in zip(variants, nodes, strict=True)]
-        body += [(int(header["variants"]), variants.tobytes()), (0, header.tobytes())]
+        body += [(int(header["variants"]), np.array(variants, VARIANT).tobytes()), (0, header.tobytes())]
         body += zip([*small, *large], [*self._small, *self._large], strict=True)
         file = bytearray(at)
         for start, content in body:
