@@ -59,7 +59,7 @@ class Channel {
 
   // The sum with its bias stays within `bound`.
   void narrow(int64_t bound) {
-    k_.narrow = k_.narrow && fits_ && pre_ < 30 && bound < INT32_MAX / 2 >> lift_;
+    k_.narrow = k_.narrow && fits_ && pre_ < 30 && bound < int64_t{INT32_MAX / 2} >> lift_;
     k_.deep = k_.deep || pre_ > 0 || lift_ > 0;
     d_.start[i_] = add32(d_.high[i_], static_cast<int32_t>(half_bias_));
     d_.lift[i_] = lift_;
