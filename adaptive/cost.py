@@ -1,6 +1,7 @@
 """What an effort costs on a board: cycles, then time, then the table of operating points."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from itertools import product
 
 import numpy as np
@@ -12,6 +13,8 @@ from adaptive.plant import Cluster, Plant
 from adaptive.precision import Bits, Effort, PrecisionPlan
 from dvfs.opp import Opp
 
+EffortCycles = Callable[[Effort], float]
+"""Core cycles of an effort for one image."""
 DUTIES = (1.0, 0.75, 0.5, 0.25, 0.0)
 
 
@@ -61,6 +64,11 @@ def plan_cycles(work: Sequence[LayerWork], plan: PrecisionPlan, cluster: Cluster
     return sum(layer_cycles(layer, plan.bits_of(layer.name), cluster) for layer in work)
 
 
+def effort_cycles(artifact: Artifact, effort: Effort, cluster: Cluster) -> float:
+    """Estimate the core cycles of an effort for one image."""
+    return plan_cycles(artifact.work_of(effort), effort.plan, cluster)
+
+
 def macs_of(artifact: Artifact, effort: Effort) -> int:
     """Count the multiply-accumulates of an effort for one image."""
     return sum(work.macs for work in artifact.work_of(effort))
@@ -93,11 +101,16 @@ def frame_latency_s(
 
 
 def efficient_efforts(
-    artifact: Artifact, cluster: Cluster, *, level: str | None = None
+    artifact: Artifact,
+    cluster: Cluster,
+    *,
+    level: str | None = None,
+    cycles: EffortCycles | None = None,
 ) -> tuple[Effort, ...]:
     """Return the measured efforts on the upper hull of accuracy over cycles, cheapest first.
 
-    Accuracy is that at a level of the labels, the leaves by default.
+    Accuracy is that at a level of the labels, the leaves by default; cycles are modelled by
+    default.
 
     Each step along the hull buys less accuracy a cycle than the one before; an effort below it is
     beaten by another one, or by time shared between two.
@@ -109,7 +122,7 @@ def efficient_efforts(
     level = level or artifact.labels.levels[0]
     costs = [
         (
-            plan_cycles(artifact.work_of(m.effort), m.effort.plan, cluster),
+            effort_cycles(artifact, m.effort, cluster) if cycles is None else cycles(m.effort),
             -m.accuracy[level],
             m.effort,
         )
@@ -138,6 +151,7 @@ def build_points(
     images_per_frame: int,
     efforts: Sequence[Effort] = (),
     level: str | None = None,
+    measured_cycles: Mapping[str, EffortCycles] | None = None,
 ) -> OperatingPointTable:
     """Cross a network's efforts with every cluster, OPP and duty of a board.
 
@@ -153,6 +167,8 @@ def build_points(
         Measured efforts to use; the efficient ones by default.
     level
         Level of the labels at which frames are answered; the leaves by default.
+    measured_cycles
+        Core cycles of an effort on the clusters named, in place of what the board's rates model.
 
     Returns
     -------
@@ -174,7 +190,16 @@ def build_points(
     if level not in levels:
         raise ConfigError(f"level is {level!r}, expected one of {', '.join(levels)}")
     measured = {m.effort: m.accuracy[level] for m in artifact.measured if level in m.accuracy}
-    chosen = tuple(efforts) or efficient_efforts(artifact, plant.clusters[0], level=level)
+    cycles_on = {
+        cluster.name: (measured_cycles or {}).get(
+            cluster.name, partial(effort_cycles, artifact, cluster=cluster)
+        )
+        for cluster in plant.clusters
+    }
+    first = plant.clusters[0]
+    chosen = tuple(efforts) or efficient_efforts(
+        artifact, first, level=level, cycles=cycles_on[first.name]
+    )
     if not chosen:
         raise ConfigError(f"none of {artifact.name}'s efforts was measured at level {level}")
     at_cap = np.full(len(plant.network.nodes), plant.cap_degc)
@@ -195,13 +220,9 @@ def build_points(
                     islands=islands,
                     duty=duty,
                     accuracy=measured[effort],
-                    latency_s=frame_latency_s(
-                        artifact.work_of(effort),
-                        effort.plan,
-                        cluster,
-                        opp.frequency_hz,
-                        images_per_frame=images_per_frame,
-                    ),
+                    latency_s=images_per_frame
+                    * cycles_on[cluster.name](effort)
+                    / (cluster.cores * opp.frequency_hz),
                     power_w=float(power.sum()),
                 )
             )

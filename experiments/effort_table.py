@@ -19,10 +19,10 @@ from pathlib import Path
 from typing import TypeVar
 
 from adaptive.artifact import Artifact, artifact_names, load_artifact
+from adaptive.cost_table import load_costs
 from adaptive.engine.protocol import EngineName, add_engine_option
 from adaptive.errors import ConfigError
 from adaptive.precision import Effort
-from adaptive.search.costs import load_costs
 from experiments.commands.evaluate import check_fit, chosen_dataset, watched
 from experiments.docs import console_table, markdown_table, replace_block
 from experiments.efforts.answered import Answered, answered

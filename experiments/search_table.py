@@ -19,8 +19,8 @@ import numpy as np
 
 from adaptive.arithmetic import Arithmetic
 from adaptive.artifact import Artifact, load_artifact
+from adaptive.cost_table import Objective, load_costs
 from adaptive.errors import AdaptiveError, ConfigError
-from adaptive.search.costs import Objective, load_costs
 from adaptive.search.executors.choose import add_executor_arguments, open_executor
 from adaptive.search.executors.protocol import Executor
 from adaptive.search.grouping import group_layers

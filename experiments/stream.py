@@ -111,7 +111,7 @@ class FormStream:
         engine: EngineName | None = None,
     ) -> None:
         self._artifact = artifact
-        self._name = engine or default_engine(artifact)
+        self._name = engine or default_engine()
         self._engine = make_engine(self._name, artifact)
         order = np.random.default_rng(seed).permutation(len(images.labels))
         self._pixels = images.images[order]

@@ -7,6 +7,7 @@ from pathlib import Path
 from adaptive.artifact import load_artifact
 from adaptive.config import load_board
 from adaptive.cost import build_points
+from adaptive.cost_table import Objective, find_opp, load_costs
 from adaptive.governor.look_ahead import undominated
 from adaptive.operating_point import OperatingPoint, OperatingPointTable, save_points
 
@@ -23,6 +24,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--level", metavar="NAME", help="level of the labels to answer at (the leaves)"
     )
+    parser.add_argument(
+        "--cost",
+        metavar="FILE",
+        help="YAML file of cycles measured by `adaptive profile`, instead of the board's rates",
+    )
+    parser.add_argument(
+        "--cores", metavar="NAME", help="cluster that --cost was measured on (the first)"
+    )
     parser.add_argument("--out", type=Path, metavar="FILE", help="write the points as JSON")
     parser.add_argument("--all", action="store_true", help="list dominated points too")
     parser.add_argument("--json", action="store_true", help="print one JSON object a line")
@@ -30,11 +39,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Build, write and list the points."""
+    plant, artifact = load_board(args.board), load_artifact(args.artifact)
+    cluster, _ = find_opp(plant, cluster=args.cores, frequency_hz=None)
+    costs = load_costs(args.cost, artifact) if args.cost else None
     table = build_points(
-        load_board(args.board),
-        load_artifact(args.artifact),
+        plant,
+        artifact,
         images_per_frame=args.images_per_frame,
         level=args.level,
+        measured_cycles=costs and {cluster.name: lambda effort: costs.of(effort, Objective.CYCLES)},
     )
     if args.out:
         save_points(table, args.out)
@@ -43,6 +56,10 @@ def run(args: argparse.Namespace) -> int:
         for point in shown:
             print(json.dumps(_row(point)))
         return 0
+    if costs:
+        others = [one.name for one in plant.clusters if one.name != cluster.name]
+        print(f"cycles on {cluster.name} as in cost table {costs.name} ({costs.source})")
+        print(f"cycles on {', '.join(others)} modelled from the board's rates" if others else "")
     _print_table(table, shown)
     if args.out:
         print(f"wrote {len(table)} points to {args.out}")

@@ -12,7 +12,8 @@ from adaptive.errors import ConfigError
 
 HELP = (
     "Measure time and cycles of every layer at every precision with the native engine on this "
-    "machine, and write the cost table that `adaptive search --cost` reads."
+    "machine, and write the cost table that `adaptive search --cost` and `adaptive points --cost` "
+    "read."
 )
 
 

@@ -160,7 +160,10 @@ class _Packer:
         self._describe(header, size=at)
         body = [(int(record[name]), content) for record, name, content in tables]
         body += [(int(r["nodes"]), rows.tobytes()) for r, rows in zip(variants, nodes, strict=True)]
-        body += [(int(header["variants"]), np.array(variants, VARIANT).tobytes()), (0, header.tobytes())]
+        body += [
+            (int(header["variants"]), np.array(variants, VARIANT).tobytes()),
+            (0, header.tobytes()),
+        ]
         body += zip([*small, *large], [*self._small, *self._large], strict=True)
         file = bytearray(at)
         for start, content in body:

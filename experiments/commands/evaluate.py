@@ -85,7 +85,7 @@ def run(args: argparse.Namespace) -> int:
     with watched(f"{len(efforts)} plans, {len(data):,} images") as progress:
         rows = evaluate(artifact, efforts, data, engine=args.engine, progress=progress)
     if not args.json:
-        engine = args.engine or default_engine(artifact)
+        engine = args.engine or default_engine()
         print(
             f"{artifact.name} ({artifact.checksum[:12]}), {len(data)} held-out images, "
             f"{engine} integer engine"

@@ -6,10 +6,10 @@ from typing import get_args
 
 from adaptive.artifact import load_artifact
 from adaptive.config import load_board
+from adaptive.cost_table import Objective
 from adaptive.errors import ConfigError
 from adaptive.operating_point import save_points
 from adaptive.plant import Plant
-from adaptive.search.costs import Objective
 from adaptive.search.executors.choose import add_executor_arguments, open_executor
 from adaptive.search.grouping import Grouping
 from adaptive.search.racing import Race

@@ -3,9 +3,9 @@
 from collections.abc import Iterator, Mapping
 
 from adaptive.artifact import Artifact
+from adaptive.cost_table import CostTable, Objective
 from adaptive.pareto import hypervolume
 from adaptive.precision import Effort
-from adaptive.search.costs import CostTable, Objective
 from experiments.efforts.answered import Answered
 from experiments.metric import Metric
 

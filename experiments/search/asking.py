@@ -6,10 +6,10 @@ import numpy as np
 
 from adaptive.artifact import Artifact
 from adaptive.cost import macs_of
+from adaptive.cost_table import CostTable, Objective, board_costs, find_opp, load_costs
 from adaptive.errors import ConfigError
 from adaptive.plant import Plant
 from adaptive.precision import Bits
-from adaptive.search.costs import CostTable, Objective, board_costs, find_opp, load_costs
 from adaptive.search.grouping import group_layers, merge_groups
 from adaptive.search.meter import Images
 from adaptive.search.points import split_images

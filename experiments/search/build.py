@@ -9,9 +9,9 @@ import yaml
 
 from adaptive.arithmetic import Arithmetic
 from adaptive.artifact import Artifact, load_artifact
+from adaptive.cost_table import Objective, load_costs
 from adaptive.errors import ConfigError
 from adaptive.precision import Bits
-from adaptive.search.costs import Objective, load_costs
 from adaptive.search.executors.protocol import Executor
 from adaptive.search.grouping import Grouping, group_layers, merge_groups
 from adaptive.search.meter import STRETCH, Bench, Images, Piece, measure_piece

@@ -6,11 +6,11 @@ from networks import nested_artifact
 
 from adaptive.config import load_board
 from adaptive.cost import build_points, bytes_of, efficient_efforts, macs_of, plan_cycles
+from adaptive.cost_table import Objective, board_costs, load_costs
 from adaptive.errors import ConfigError
 from adaptive.link.plan import plan_of
 from adaptive.operating_point import load_points, save_points
 from adaptive.precision import Bits, Effort, PrecisionPlan
-from adaptive.search.costs import Objective, board_costs, load_costs
 
 ARTIFACT = nested_artifact()
 PLANT = load_board("odroid-xu4")

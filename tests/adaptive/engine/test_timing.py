@@ -8,12 +8,12 @@ from commands import parsed
 
 from adaptive.artifact import load_artifact
 from adaptive.commands import bench, profile
+from adaptive.cost_table import Objective, load_costs
 from adaptive.engine.library import is_built
 from adaptive.engine.native import NativeEngine
 from adaptive.engine.timing import measure_latency, measure_layers
 from adaptive.errors import ConfigError
 from adaptive.precision import Effort, all_plans
-from adaptive.search.costs import Objective, load_costs
 
 pytestmark = pytest.mark.skipif(not is_built(), reason="native engine not built: ./run build")
 DIGITS = load_artifact("digits")

@@ -9,10 +9,10 @@ from torch import Tensor, nn
 from adaptive.artifact import Artifact, load_artifact, save_artifact
 from adaptive.config import load_board
 from adaptive.cost import bytes_of, macs_of
+from adaptive.cost_table import load_costs
 from adaptive.errors import ConfigError
 from adaptive.escalation import Escalation, expected_macs
 from adaptive.precision import Bits, Effort, PrecisionPlan
-from adaptive.search.costs import load_costs
 from experiments import effort_table
 from experiments.commands import evaluate
 from experiments.efforts.answered import Answered, answered

@@ -1,14 +1,16 @@
+import json
 from pathlib import Path
 
 import pytest
 import yaml
 
 from adaptive.artifact import load_artifact
+from adaptive.cli import main
 from adaptive.config import load_board
 from adaptive.cost import plan_cycles
+from adaptive.cost_table import Objective, board_costs, find_opp, load_costs
 from adaptive.errors import ConfigError
 from adaptive.precision import Bits, Effort, PrecisionPlan, random_plans
-from adaptive.search.costs import Objective, board_costs, find_opp, load_costs
 
 DIGITS = load_artifact("digits")
 WIDE = Effort(PrecisionPlan.uniform(DIGITS.layers, Bits.INT16))
@@ -93,3 +95,35 @@ def test_missing_files_cores_and_clocks_are_refused() -> None:
         find_opp(plant, cluster="m4", frequency_hz=None)
     with pytest.raises(ConfigError, match="--mhz is 5, expected one of 600"):
         find_opp(plant, cluster=None, frequency_hz=5e6)
+
+
+def test_points_take_measured_cycles_on_their_cluster_alone(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    artifact = load_artifact("digits")
+    layers = {name: {16: {"cycles": 3e6}, 8: {"cycles": 1e6}} for name in artifact.layers}
+    document = {"schema": 1, "kind": "layers", "name": "here", "source": "measured: by hand"}
+    path = tmp_path / "costs.yaml"
+    path.write_text(yaml.safe_dump({**document, "layers": layers}))
+    command = ["points", "--json", "--all", "--images-per-frame", "2"]
+
+    def rows(*more: str) -> dict[str, dict[str, float]]:
+        assert main([*command, *more]) == 0
+        lines = capsys.readouterr().out.splitlines()
+        return {row["name"]: row for row in map(json.loads, lines)}
+
+    plain, measured = rows(), rows("--cost", str(path))
+    plant = load_board("odroid-xu4")
+    first, *others = plant.clusters
+    for name, row in measured.items():
+        if row["cores"] == first.name and row["plan"] in ("all-8", "all-16"):
+            each = 1e6 if row["plan"] == "all-8" else 3e6
+            cycles = 2 * each * len(artifact.layers)
+            assert row["latency_s"] == pytest.approx(cycles / first.cores / row["frequency_hz"])
+        elif name in plain and row["cores"] != first.name:
+            assert row["latency_s"] == plain[name]["latency_s"]
+    assert {row["cores"] for row in measured.values()} == {first.name, *(o.name for o in others)}
+    assert main(["points", "--cost", str(path)]) == 0
+    assert "as in cost table here (measured: by hand)" in capsys.readouterr().out
+    assert main(["points", "--cost", str(path), "--cores", "none"]) == 2
+    assert "--cores is 'none'" in capsys.readouterr().err

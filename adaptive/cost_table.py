@@ -55,11 +55,14 @@ class CostTable:
         By width, layer and precision.
     reached
         Layers that run for each head; the others cost nothing.
+    source
+        Where the costs come from: how they were measured, or "modelled".
     """
 
     name: str
     layers: Mapping[float, Mapping[str, Mapping[Bits, LayerCost]]]
     reached: Mapping[str, frozenset[str]]
+    source: str = "modelled"
 
     def of(self, effort: Effort, objective: Objective) -> float:
         """Return what an effort costs for one image.
@@ -153,7 +156,7 @@ def load_costs(name_or_path: str, artifact: Artifact) -> CostTable:
         Naming the file and the field, if it cannot be read or lacks a layer of the network.
     """
     if name_or_path in MACHINES:
-        text = files("adaptive.search.cost_tables").joinpath(f"{name_or_path}.yaml").read_text()
+        text = files("adaptive.cost_tables").joinpath(f"{name_or_path}.yaml").read_text()
         content = parse_yaml(text, origin=f"{name_or_path}.yaml")
     else:
         content = load_yaml(Path(name_or_path))
@@ -197,7 +200,7 @@ def _listed(artifact: Artifact, document: Listed, *, where: str) -> CostTable:
                     f"{where}: layers.{layer}.{int(bits)} is missing, expected its cost"
                 )
         layers[layer] = {bits: found[str(int(bits))] for bits in artifact.bits}
-    return CostTable(document.name, {1.0: layers}, _reached(artifact))
+    return CostTable(document.name, {1.0: layers}, _reached(artifact), document.source)
 
 
 def board_costs(artifact: Artifact, plant: Plant, cluster: Cluster, opp: Opp) -> CostTable:
