@@ -2,6 +2,7 @@
 
 import argparse
 import json
+from functools import partial
 from pathlib import Path
 
 from adaptive.artifact import load_artifact
@@ -47,7 +48,9 @@ def run(args: argparse.Namespace) -> int:
         artifact,
         images_per_frame=args.images_per_frame,
         level=args.level,
-        measured_cycles=costs and {cluster.name: lambda effort: costs.of(effort, Objective.CYCLES)},
+        measured_cycles=(
+            {cluster.name: partial(costs.of, objective=Objective.CYCLES)} if costs else None
+        ),
     )
     if args.out:
         save_points(table, args.out)

@@ -37,8 +37,8 @@ def run(args: argparse.Namespace) -> int:
     times = measure_layers(engine, repeats=args.repeats)
     where = (
         f"measured: adaptive profile, kernel set {engine.isa}, {args.threads} threads, median of "
-        f"{args.repeats} images on {platform.processor() or platform.machine()}; cycles at "
-        f"{clock_hz() / 1e6:.0f} MHz"
+        f"{args.repeats} images on {platform.processor() or platform.machine()}; cycles are "
+        f"times by the monotonic clock at {clock_hz() / 1e6:.0f} MHz, not counted"
     )
     if args.out:
         try:

@@ -1,5 +1,6 @@
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
@@ -107,7 +108,7 @@ def test_points_take_measured_cycles_on_their_cluster_alone(
     path.write_text(yaml.safe_dump({**document, "layers": layers}))
     command = ["points", "--json", "--all", "--images-per-frame", "2"]
 
-    def rows(*more: str) -> dict[str, dict[str, float]]:
+    def rows(*more: str) -> dict[str, dict[str, Any]]:
         assert main([*command, *more]) == 0
         lines = capsys.readouterr().out.splitlines()
         return {row["name"]: row for row in map(json.loads, lines)}
