@@ -19,9 +19,14 @@ PATIENCE_S = 60.0
 
 
 class Running:
-    """A daemon that runs, with what it tells its service manager."""
+    """A daemon that runs, with what it tells its service manager.
 
-    def __init__(self, folder: Path, **fields: object) -> None:
+    `under` is a command that the first start is made with; it is told the board.
+    """
+
+    def __init__(
+        self, folder: Path, under: Callable[[FakeBoard], list[str]] | None = None, **fields: object
+    ) -> None:
         self.board = FakeBoard(folder / "board", frequencies_khz=PI_KHZ)
         self.original = self.board.settings()
         self.folder, self.socket = folder, folder / "run/control.sock"
@@ -33,15 +38,15 @@ class Running:
         self.manager.bind(str(folder / "notify"))
         self.manager.settimeout(PATIENCE_S)
         self.told: list[str] = []
-        self.process = self.start()
+        self.process = self.start(*(under(self.board) if under else []))
 
-    def start(self) -> subprocess.Popen[str]:
+    def start(self, *under: str) -> subprocess.Popen[str]:
         environment = os.environ | {
             "NOTIFY_SOCKET": str(self.folder / "notify"),
             "WATCHDOG_USEC": "400000",
         }
         return subprocess.Popen(
-            [sys.executable, "-m", "adaptive.daemon", *self.arguments],
+            [*under, sys.executable, "-m", "adaptive.daemon", *self.arguments],
             env={k: v for k, v in environment.items() if k != "JOURNAL_STREAM"},
             stderr=subprocess.PIPE,
             text=True,
@@ -75,10 +80,12 @@ class Running:
 
 
 @contextmanager
-def running(**fields: object) -> Iterator[Running]:
+def running(
+    under: Callable[[FakeBoard], list[str]] | None = None, **fields: object
+) -> Iterator[Running]:
     base = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
     with tempfile.TemporaryDirectory(dir=base, prefix="adaptived-") as name:
-        daemon = Running(Path(name), **fields)
+        daemon = Running(Path(name), under, **fields)
         try:
             yield daemon
         finally:
