@@ -11,6 +11,7 @@ import mmap
 import os
 import struct
 import zlib
+from functools import lru_cache
 from pathlib import Path
 
 from adaptive.link.plan import Heat, Plan
@@ -183,7 +184,7 @@ class PageReader:
             head=_text(name),
             bits=tuple(bits),
             width=width,
-            cpus=tuple(cpu for cpu in range(64) if mask >> cpu & 1),
+            cpus=_cpus(mask),
             frequency_hz=frequency_hz,
             duty=duty,
             latency_s=latency_s,
@@ -195,5 +196,12 @@ def _cut(text: str, size: int) -> bytes:
     return text.encode()[: size - 1].decode(errors="ignore").encode()
 
 
+# A board has a few points: what was decoded once is not decoded again when the plan comes back.
+@lru_cache(maxsize=64)
+def _cpus(mask: int) -> tuple[int, ...]:
+    return tuple(cpu for cpu in range(64) if mask >> cpu & 1)
+
+
+@lru_cache(maxsize=256)
 def _text(field: bytes) -> str:
     return field.split(b"\0", 1)[0].decode(errors="replace")
