@@ -41,6 +41,10 @@ class Attribute:
         self.path = path
         self._descriptor: int | None = None
 
+    def __del__(self) -> None:
+        # Whoever reads holds a reference: none is closed under a thread that hangs in it.
+        self.close()
+
     def read(self) -> str:
         """Return the text of the file without its end.
 
