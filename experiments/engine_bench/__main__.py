@@ -4,7 +4,8 @@
 
 Every model is timed in one interleaved run: one long-lived process a runtime, short bursts in
 turns. One line a model; then one a layer of ours (`--layers`), against the core's measured peak,
-one a network for changes of plan (`--switching`) and for busy cores (`--contention`). Peers run in
+one a network for changes of plan (`--switching`) and for busy cores (`--contention`), and one a
+network and kernel set for answers that equal the reference's (`--equality`, an hour). Peers run in
 virtual environments of their own in ``$ADAPTIVE_CACHE``, made by ``--set-up-peers`` (a few
 gigabytes); a peer that is not there is named and left out.
 """
@@ -21,6 +22,7 @@ from adaptive.errors import ConfigError
 from experiments.docs import replace_block
 from experiments.engine_bench.config import BenchConfig
 from experiments.engine_bench.contention import ContentionRow, measure_contention
+from experiments.engine_bench.equality import EqualityRow, compare_all
 from experiments.engine_bench.fleet import fleet_of
 from experiments.engine_bench.layers import LayerRow, profile_layers
 from experiments.engine_bench.networks import BenchNetwork, prepare
@@ -33,7 +35,7 @@ from experiments.progress import Progress
 from experiments.study_config import exit_code, read_config
 
 _Known = TypeVar("_Known")
-CloserRow = LayerRow | SwitchRow | ContentionRow
+CloserRow = LayerRow | SwitchRow | ContentionRow | EqualityRow
 
 
 def parser() -> argparse.ArgumentParser:
@@ -52,6 +54,9 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument("--layers", action="store_true", help="time our layers one by one too")
     made.add_argument("--switching", action="store_true", help="time changes of the plan too")
     made.add_argument("--contention", action="store_true", help="time ours on busy cores too")
+    made.add_argument(
+        "--equality", action="store_true", help="hold every kernel set against the reference too"
+    )
     made.add_argument("--json", action="store_true", help="print one JSON object a line")
     made.add_argument("--doc", type=Path, metavar="FILE", help="fill the tables of FILE")
     return made
@@ -125,6 +130,8 @@ def look_closer(
             for network in networks
             for row in measure_contention(network, threads=config.threads)
         ]
+    if args.equality:
+        yield list(compare_all(cache / "networks", seed=config.seed))
 
 
 def report(

@@ -79,8 +79,8 @@ def prepare(entry: NetworkEntry, folder: Path, *, seed: int, images: int) -> Ben
     return BenchNetwork(entry.kind, artifact, path, plain, pictures)
 
 
-def draw_images(shape: tuple[int, int, int], count: int, *, seed: int) -> Pixels:
-    """Draw pictures of smooth blotches: neighbouring pixels are alike, as in photographs."""
+def draw_images(shape: tuple[int, ...], count: int, *, seed: int) -> Pixels:
+    """Draw pictures (N, H, W, C) of smooth blotches: neighbours are alike, as in photographs."""
     height, width, channels = shape
     rng = np.random.default_rng(seed)
     coarse = rng.uniform(0.0, 256.0, (count, -(-height // 8), -(-width // 8), channels))

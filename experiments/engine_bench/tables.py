@@ -8,6 +8,7 @@ from pathlib import Path
 
 from experiments.docs import markdown_table
 from experiments.engine_bench.contention import ContentionRow
+from experiments.engine_bench.equality import EqualityRow
 from experiments.engine_bench.layers import LayerRow
 from experiments.engine_bench.rounds import Row
 from experiments.engine_bench.switching import SwitchRow
@@ -99,6 +100,19 @@ def contention_table(rows: Sequence[ContentionRow]) -> str:
     return markdown_table(header, body)
 
 
+def equality_table(rows: Sequence[EqualityRow]) -> str:
+    """Show for each network how many output codes of each kernel set differ from the reference."""
+    sets = list(dict.fromkeys(row.isa for row in rows))
+    body = []
+    for name in dict.fromkeys(row.network for row in rows):
+        found = {row.isa: row for row in rows if row.network == name}
+        one = next(iter(found.values()))
+        counts = [f"{1e-6 * one.macs:.3g}", str(one.efforts), str(one.images), f"{one.codes:,}"]
+        body.append([name, *counts, *(str(found[isa].differences) for isa in sets)])
+    header = ["network", "million MACs", "efforts", "images", "codes"]
+    return markdown_table([*header, *(f"{isa} differ" for isa in sets)], body)
+
+
 def machine_line() -> str:
     """Say on what was measured: the processor's name and its cores."""
     try:
@@ -112,7 +126,7 @@ def machine_line() -> str:
 
 def tables_of(
     rows: Sequence[Row],
-    closer: Sequence[LayerRow | SwitchRow | ContentionRow],
+    closer: Sequence[LayerRow | SwitchRow | ContentionRow | EqualityRow],
     missing: Mapping[str, str],
 ) -> dict[str, str]:
     """Return the tables there are rows for, by the name of their markers."""
@@ -129,6 +143,8 @@ def tables_of(
         tables["switching"] = switching_table(switches)
     if busy := [row for row in closer if isinstance(row, ContentionRow)]:
         tables["contention"] = contention_table(busy)
+    if equal := [row for row in closer if isinstance(row, EqualityRow)]:
+        tables["equality"] = equality_table(equal)
     return tables
 
 

@@ -2,9 +2,9 @@
 
 A file holds cases one after the other, everything little-endian and each part at a multiple of 64
 bytes: a head of six uint64 (bytes of the packed network, layers, plans, images, bytes of an image,
-outputs), the packed network, the bits of each plan and the number of its width, then the images,
-and the codes expected of each plan and image as int32. `tests/adaptive/engine/check_cases.c` reads
-it.
+outputs), the packed network, the bits of each plan with the numbers of its width and head, then the
+images, and the codes expected of each plan and image as int32. All plans of a case have as many
+outputs. `tests/adaptive/engine/check_cases.c` reads it.
 """
 
 from collections.abc import Iterable, Sequence
@@ -46,10 +46,12 @@ def record(case: Case, *efforts: Effort) -> bytes:
     wanted = efforts or case.efforts
     engine = ReferenceEngine(case.artifact)
     codes = np.stack([codes for _, codes in engine.run_all(case.images, wanted)])
-    widths = case.artifact.widths
-    bits = np.array([(*e.plan.bits, widths.index(e.width)) for e in wanted], np.uint8)
+    widths, heads = case.artifact.widths, tuple(case.artifact.heads)
+    bits = np.array(
+        [(*e.plan.bits, widths.index(e.width), heads.index(e.head)) for e in wanted], np.uint8
+    )
     packed = pack(case.artifact)
-    sizes = [len(packed), bits.shape[1] - 1, len(wanted), len(case.images), case.images[0].size]
+    sizes = [len(packed), bits.shape[1] - 2, len(wanted), len(case.images), case.images[0].size]
     head = np.array([*sizes, codes.shape[2]], "<u8")
     inputs = bits.tobytes() + case.images.tobytes()
     return aligned([head.tobytes(), packed, inputs, codes.astype("<i4").tobytes()])

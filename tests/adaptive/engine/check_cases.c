@@ -11,7 +11,7 @@
 
 typedef struct {
   uint64_t packed, layers, plans, images, image_bytes, outputs;
-} head;
+} sizes;
 
 static size_t aligned(size_t at) { return (at + 63) / 64 * 64; }
 
@@ -27,10 +27,10 @@ static uint8_t *read_file(const char *path, size_t *size) {
 }
 
 /* Compares one plan; returns how many codes differ, or -1 if the engine cannot run it. */
-static long run_plan(ae_engine *engine, int number, const head *h, const uint8_t *bits,
+static long run_plan(ae_engine *engine, int number, const sizes *h, const uint8_t *bits,
                      const uint8_t *images, const int32_t *expected, int32_t *codes) {
-  const int width = bits[h->layers]; /* its number follows the bits */
-  ae_plan *plan = ae_plan_at(engine, bits, (int)h->layers, AE_EXACT, width, 0);
+  const int width = bits[h->layers], head = bits[h->layers + 1]; /* their numbers follow the bits */
+  ae_plan *plan = ae_plan_at(engine, bits, (int)h->layers, AE_EXACT, width, head);
   if (!plan || ae_run(engine, plan, images, (int)h->images, codes) != 0) {
     fprintf(stderr, "check_cases: case %d: %s\n", number, ae_last_error());
     return -1;
@@ -60,10 +60,10 @@ int main(int argc, char **argv) {
   long wrong = 0, compared = 0;
   int number = 0;
   for (size_t at = 0; at < size; ++number) {
-    const head *h = (const head *)(file + at);
+    const sizes *h = (const sizes *)(file + at);
     const uint8_t *packed = file + at + 64;
     const uint8_t *bits = packed + aligned(h->packed);
-    const uint8_t *images = bits + h->plans * (h->layers + 1);
+    const uint8_t *images = bits + h->plans * (h->layers + 2);
     const size_t codes_a_plan = h->images * h->outputs;
     at = aligned((size_t)(images - file) + h->images * h->image_bytes);
     const int32_t *expected = (const int32_t *)(file + at);
@@ -76,7 +76,7 @@ int main(int argc, char **argv) {
     }
     snprintf(isa, sizeof isa, "%s", ae_isa(engine));
     for (uint64_t p = 0; p < h->plans; ++p) {
-      const long found = run_plan(engine, number, h, bits + p * (h->layers + 1), images,
+      const long found = run_plan(engine, number, h, bits + p * (h->layers + 2), images,
                                   expected + p * codes_a_plan, codes);
       if (found < 0) return 2;
       wrong += found;

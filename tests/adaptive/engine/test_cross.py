@@ -12,8 +12,9 @@ from engine_cases import collect, record, records
 from layers import Case, as_radix, branches, convolutions, linears
 from networks import WIDTHS, nested_artifact, small_images
 
-from adaptive.artifact import Artifact, artifact_names, load_artifact
-from adaptive.precision import Bits, Effort, PrecisionPlan, random_plans
+from adaptive.artifact import artifact_names, load_artifact
+from adaptive.precision import Bits, Effort, random_plans
+from experiments.engine_bench.equality import efforts_of
 
 pytestmark = pytest.mark.cross
 
@@ -86,20 +87,14 @@ def effort_cases() -> bytes:
 
 
 @cache
-def network_case(name: str, images: int) -> bytes:
-    """Return a whole network on random images at five plans."""
+def network_cases(name: str, images: int, plans: int) -> bytes:
+    """Return a whole network on random images at a few plans, at every width, head by head."""
     artifact = load_artifact(name)
-    return record(Case(artifact, pictures(artifact, images)), *efforts(artifact))
-
-
-def pictures(artifact: Artifact, count: int) -> np.ndarray:
     rng = np.random.default_rng(5)
-    return rng.integers(0, 256, (count, *artifact.source.shape), dtype=np.uint8)
-
-
-def efforts(artifact: Artifact) -> list[Effort]:
-    plans = [PrecisionPlan.uniform(artifact.layers, bits) for bits in (Bits.INT16, Bits.INT8)]
-    return [Effort(plan) for plan in (*plans, *random_plans(artifact.layers, 3, seed=2))]
+    pixels = rng.integers(0, 256, (images, *artifact.source.shape), dtype=np.uint8)
+    efforts = efforts_of(artifact, plans, seed=2)
+    at_heads = ([e for e in efforts if e.head == head] for head in artifact.heads)
+    return b"".join(record(Case(artifact, pixels), *wanted) for wanted in at_heads)
 
 
 def test_layers_equal_the_reference(core: tuple[list[str], str], tmp_path: Path) -> None:
@@ -111,7 +106,7 @@ def test_widths_and_radix_equal_the_reference(core: tuple[list[str], str], tmp_p
 
 
 def test_resnet8_equals_the_reference(core: tuple[list[str], str], tmp_path: Path) -> None:
-    run(*core, network_case("resnet8_cifar10", 5), tmp_path / "cases")
+    run(*core, network_cases("resnet8_cifar10", 5, 3), tmp_path / "cases")
 
 
 def test_a_wrong_code_is_noticed(core: tuple[list[str], str], tmp_path: Path) -> None:
@@ -127,8 +122,8 @@ def test_many_layers_equal_the_reference(core: tuple[list[str], str], tmp_path: 
 
 
 @pytest.mark.heavy
-@pytest.mark.parametrize("name", sorted({*artifact_names()} - {"resnet8_cifar10", "digits_early"}))
-def test_every_bundled_network_equals_the_reference(
+@pytest.mark.parametrize("name", artifact_names())
+def test_every_bundled_network_equals_the_reference_at_every_width_and_head(
     name: str, core: tuple[list[str], str], tmp_path: Path
 ) -> None:
-    run(*core, network_case(name, 5), tmp_path / "cases")
+    run(*core, network_cases(name, 5, 3), tmp_path / "cases")

@@ -1,40 +1,58 @@
-"""Whole networks of the zoo, bit for bit as the reference, with every kernel set here."""
+"""Whole networks, bit for bit as the reference, with every kernel set here."""
 
+from pathlib import Path
+
+import numpy as np
 import pytest
-from layers import Case
 
+from adaptive.artifact import artifact_names, load_artifact
 from adaptive.engine.library import is_built, kernel_sets
-from adaptive.precision import Bits, Effort, PrecisionPlan, random_plans
-from experiments.engine_bench.config import NetworkEntry
-from experiments.engine_bench.networks import draw_images, random_artifact
-from models.zoo.catalogue import Kind, input_shape
+from adaptive.engine.native import NativeEngine
+from adaptive.precision import Effort
+from experiments.engine_bench.equality import (
+    LARGE,
+    SMALL,
+    Extent,
+    compare,
+    compare_all,
+    efforts_of,
+)
+from experiments.engine_bench.tables import equality_table
 
-pytestmark = [
-    pytest.mark.heavy,
-    pytest.mark.skipif(not is_built(), reason="native engine not built: ./run build"),
-]
-SETS = kernel_sets() if is_built() else ()
-SMALL: tuple[Kind, ...] = ("resnet8", "resnet20", "mobilenet_v1_small", "ds_cnn")
-LARGE: tuple[Kind, ...] = ("mobilenet_v2", "resnet18", "squeezenet1_1", "inception_v1")
-
-
-def check(kind: Kind, isa: str, *, images: int, plans: int) -> None:
-    """Compare the two uniform plans and some random ones on some images."""
-    shape = input_shape(kind)
-    artifact = random_artifact(NetworkEntry(kind), draw_images(shape, 4, seed=3), seed=3)
-    uniform = [PrecisionPlan.uniform(artifact.layers, bits) for bits in (Bits.INT16, Bits.INT8)]
-    mixed = random_plans(artifact.layers, plans, seed=4)
-    case = Case(artifact, draw_images(shape, images, seed=5))
-    case.check(*map(Effort, (*uniform, *mixed)), isa=isa, threads=2)
+pytestmark = pytest.mark.skipif(not is_built(), reason="native engine not built: ./run build")
 
 
-@pytest.mark.parametrize("isa", [name for name in SETS if name != "portable"])
-@pytest.mark.parametrize("kind", SMALL)
-def test_small_networks_equal_the_reference(kind: Kind, isa: str) -> None:
-    check(kind, isa, images=200, plans=50)
+def test_every_bundled_network_equals_the_reference_at_every_width_and_head() -> None:
+    for name in artifact_names():
+        artifact = load_artifact(name)
+        rows = compare(name, artifact, Extent(images=1, plans=1), seed=2)
+        assert [row.isa for row in rows] == list(kernel_sets())
+        assert all(row.differences == 0 < row.codes for row in rows)
+        assert {(e.width, e.head) for e in efforts_of(artifact, 1, seed=2)} == {
+            (width, head) for width in artifact.widths for head in artifact.heads
+        }
 
 
-@pytest.mark.parametrize("isa", [name for name in SETS if name != "portable"])
-@pytest.mark.parametrize("kind", LARGE)
-def test_large_networks_equal_the_reference(kind: Kind, isa: str) -> None:
-    check(kind, isa, images=5, plans=3)
+def test_a_code_that_differs_is_counted(monkeypatch: pytest.MonkeyPatch) -> None:
+    exact = NativeEngine.run
+
+    def off_by_one(engine: NativeEngine, images: np.ndarray, effort: Effort) -> np.ndarray:
+        return exact(engine, images, effort) + (engine.isa == "portable")
+
+    monkeypatch.setattr(NativeEngine, "run", off_by_one)
+    rows = compare("digits", load_artifact("digits"), Extent(images=2, plans=2), seed=2)
+    wrong = {row.isa: row.differences for row in rows}
+    assert wrong.pop("portable") == rows[0].codes == 4 * 2 * 10
+    assert not any(wrong.values())
+    assert equality_table(rows).splitlines()[-1].endswith("| 80 |")
+
+
+@pytest.mark.heavy
+def test_every_network_and_every_kernel_set_equal_the_reference(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with capsys.disabled():
+        rows = compare_all(tmp_path, seed=0)
+        print(f"\n{equality_table(rows)}")
+    assert all(row.differences == 0 for row in rows)
+    assert {row.images for row in rows} == {SMALL.images, LARGE.images}

@@ -33,23 +33,40 @@ inline void accumulate(Sums<Sum> &s, int i, Sum high, Sum low, Sum weight_high, 
   if constexpr (P == Products::kExact) s.low[i] += low * weight_low;
 }
 
+// Adds the products of one quad of bytes and a block's weights, each at a place of its own: in this
+// order compilers turn them into vectors.
+template <class Sum>
+inline void add_products(Sum *sum, const int16_t *bytes, const int8_t *weights) {
+  for (int i = 0; i < kBlock; ++i) {
+    for (int j = 0; j < kQuad; ++j) sum[i * kQuad + j] += bytes[j] * weights[i * kQuad + j];
+  }
+}
+
 // Bytes are taken less their zero point, so that the sums need no starting values.
 template <Products P, class Sum>
 void sum_window(const Convolution &c, const uint8_t *source, int block, Sums<Sum> &s) {
   const int8_t *wh = c.weight_high + block * c.panel;
   const int8_t *wl = c.weight_low + block * c.panel;
+  Sum high[kBlock * kQuad] = {}, cross[kBlock * kQuad] = {}, low[kBlock * kQuad] = {};
   for (int run = 0; run < c.run_count; ++run) {
     const uint8_t *at = source + c.runs[run];
     for (int quad = 0; quad < c.run_quads; ++quad, at += kQuad, wh += 64, wl += 64) {
+      int16_t byte[kQuad], low_byte[kQuad];
       for (int j = 0; j < kQuad; ++j) {
-        const Sum high = at[j] - c.source_zero;
-        const Sum low = reads_low_codes(P) ? at[c.source_low + j] - kPlainLow : 0;
-        for (int i = 0; i < kBlock; ++i) {
-          accumulate<P, Sum>(s, i, high, low, wh[i * kQuad + j], wl[i * kQuad + j]);
-        }
+        byte[j] = static_cast<int16_t>(at[j] - c.source_zero);
+        low_byte[j] = reads_low_codes(P) ? static_cast<int16_t>(at[c.source_low + j] - kPlainLow) : 0;
       }
+      add_products(high, byte, wh);
+      if constexpr (reads_low_weights(P)) add_products(cross, byte, wl);
+      if constexpr (reads_low_codes(P)) add_products(cross, low_byte, wh);
+      if constexpr (P == Products::kExact) add_products(low, low_byte, wl);
     }
     wh += c.run_skip, wl += c.run_skip;
+  }
+  for (int n = 0; n < kBlock * kQuad; ++n) {
+    s.high[n / kQuad] += high[n];
+    s.cross[n / kQuad] += cross[n];
+    s.low[n / kQuad] += low[n];
   }
 }
 
