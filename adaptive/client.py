@@ -3,11 +3,12 @@
 ::
 
     from adaptive.client import Governed
+    from adaptive.escalation import answer
 
     with Governed("camera") as governed:
         for frame in frames:
             plan = governed.plan()                  # two microseconds, no system call
-            engine.run(frame, plan.effort(governed.layers))
+            nodes, _ = answer(engine, frame, plan.effort(governed.layers), plan.level)
             governed.answered(latency_s)            # tells the daemon now and then
             governed.rest()                         # idles where the plan's duty asks for it
 

@@ -8,6 +8,7 @@ import numpy as np
 
 from adaptive.artifact import Artifact, LayerWork
 from adaptive.errors import ConfigError
+from adaptive.escalation import rest_of
 from adaptive.operating_point import OperatingPoint, OperatingPointTable
 from adaptive.plant import Cluster, Plant
 from adaptive.precision import Bits, Effort, PrecisionPlan
@@ -65,18 +66,34 @@ def plan_cycles(work: Sequence[LayerWork], plan: PrecisionPlan, cluster: Cluster
 
 
 def effort_cycles(artifact: Artifact, effort: Effort, cluster: Cluster) -> float:
-    """Estimate the core cycles of an effort for one image."""
-    return plan_cycles(artifact.work_of(effort), effort.plan, cluster)
+    """Estimate the core cycles of an effort for one image; in the mean where it escalates."""
+    return _expected(artifact, effort, lambda work, plan: plan_cycles(work, plan, cluster))
 
 
 def macs_of(artifact: Artifact, effort: Effort) -> int:
-    """Count the multiply-accumulates of an effort for one image."""
-    return sum(work.macs for work in artifact.work_of(effort))
+    """Count the multiply-accumulates of an effort for one image; in the mean where it escalates."""
+    return round(_expected(artifact, effort, lambda work, _plan: sum(w.macs for w in work)))
 
 
 def bytes_of(artifact: Artifact, effort: Effort) -> int:
-    """Count the bytes of weights and activations that an effort's layers read and write."""
-    return bytes_moved(artifact.work_of(effort), effort.plan)
+    """Count the bytes of weights and activations that an effort's layers read and write.
+
+    In the mean where it escalates.
+    """
+    return round(_expected(artifact, effort, bytes_moved))
+
+
+def _expected(
+    artifact: Artifact,
+    effort: Effort,
+    cost: Callable[[Sequence[LayerWork], PrecisionPlan], float],
+) -> float:
+    """Add to an effort's cost the share of the rest's that is expected."""
+    total = cost(artifact.work_of(effort), effort.plan)
+    if effort.onward is not None:
+        rest = rest_of(artifact, effort)
+        total += effort.onward.share * cost(rest, effort.onward.effort.plan)
+    return total
 
 
 def bytes_moved(work: Sequence[LayerWork], plan: PrecisionPlan) -> int:

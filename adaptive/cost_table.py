@@ -15,10 +15,10 @@ from msgspec import Meta
 from adaptive.artifact import Artifact, LayerWork
 from adaptive.cost import layer_cycles
 from adaptive.errors import ConfigError
-from adaptive.evaluate import cones
 from adaptive.graph import layer_work
 from adaptive.plant import Cluster, Plant
 from adaptive.precision import Bits, Effort
+from adaptive.reach import reached_layers, shared_layers
 from adaptive.strict_yaml import load_yaml, parse_yaml
 from dvfs.opp import Opp
 
@@ -65,14 +65,22 @@ class CostTable:
     source: str = "modelled"
 
     def of(self, effort: Effort, objective: Objective) -> float:
-        """Return what an effort costs for one image.
+        """Return what an effort costs for one image; in the mean where it escalates.
 
         Raises
         ------
         ConfigError
             If the table does not say what a layer costs.
         """
-        plan, reached = effort.plan, self.reached[effort.head]
+        cost = self._sum(effort, objective, frozenset())
+        then = effort.onward
+        if then is not None:
+            shared = shared_layers(effort, self.reached)
+            cost += then.share * self._sum(then.effort, objective, shared)
+        return cost
+
+    def _sum(self, effort: Effort, objective: Objective, without: frozenset[str]) -> float:
+        plan, reached = effort.plan, self.reached[effort.head] - without
         return sum(
             self._layer(effort.width, layer, bits, objective)
             for layer, bits in zip(plan.layers, plan.bits, strict=True)
@@ -200,7 +208,7 @@ def _listed(artifact: Artifact, document: Listed, *, where: str) -> CostTable:
                     f"{where}: layers.{layer}.{int(bits)} is missing, expected its cost"
                 )
         layers[layer] = {bits: found[str(int(bits))] for bits in artifact.bits}
-    return CostTable(document.name, {1.0: layers}, _reached(artifact), document.source)
+    return CostTable(document.name, {1.0: layers}, reached_layers(artifact), document.source)
 
 
 def board_costs(artifact: Artifact, plant: Plant, cluster: Cluster, opp: Opp) -> CostTable:
@@ -259,13 +267,4 @@ def _table(
         }
         for width, network in artifact.subnetworks.items()
     }
-    return CostTable(name, layers, _reached(artifact))
-
-
-def _reached(artifact: Artifact) -> dict[str, frozenset[str]]:
-    """Return the layers that run for each head."""
-    found = cones(artifact)
-    return {
-        head: frozenset(artifact.layers[k] for k in found[node].layers)
-        for head, node in artifact.heads.items()
-    }
+    return CostTable(name, layers, reached_layers(artifact))

@@ -1,82 +1,25 @@
 """Escalation: answer with a cheap effort, and go on to a dearer one only where it is unsure.
 
-What both compute alike is computed once: nodes of one width whose bits, and those of all layers
-they descend from, are the same.
+Layers that both efforts run alike run once, as all engines do: where both have the same width, and
+every layer that both reach has the same bits.
 """
 
-from dataclasses import dataclass
-
 import numpy as np
-from numpy.typing import NDArray
 
 from adaptive.artifact import Artifact, LayerWork
-from adaptive.engine.answer import Booleans, Codes, Floats, Pixels
-from adaptive.evaluate import NodeEngine, cones
-from adaptive.graph import Node
-from adaptive.precision import Bits, Effort
+from adaptive.engine.answer import Booleans, Codes, Floats, Integers, Pixels
+from adaptive.engine.protocol import Engine
+from adaptive.precision import Effort
+from adaptive.reach import reached_layers, shared_layers
 
 
-@dataclass(frozen=True, slots=True)
-class Escalation:
-    """Which effort answers first, which one where that is unsure, and when it is.
-
-    Attributes
-    ----------
-    first, then
-        What runs on every image, and what on those it is unsure of.
-    level
-        Level of the label tree at which both answer.
-    threshold
-        Probability of the likeliest node below which `first` is unsure [0..1].
-    """
-
-    first: Effort
-    then: Effort
-    level: str
-    threshold: float
-
-    def __post_init__(self) -> None:
-        if not 0.0 <= self.threshold <= 1.0:
-            raise ValueError(f"threshold is {self.threshold}, expected 0..1")
-
-    @property
-    def code(self) -> str:
-        """Compact name: those of both efforts."""
-        return f"{self.first.code} > {self.then.code}"
-
-
-def reused(artifact: Artifact, first: Effort, then: Effort) -> frozenset[str]:
-    """Return the nodes that two efforts compute alike, so that the second need not."""
-    if first.width != then.width:
-        return frozenset()
-    above = cones(artifact)
-    one, other = (above[artifact.heads[effort.head]].nodes for effort in (first, then))
-    return frozenset(
-        name
-        for name in one & other
-        if all(first.plan.bits[k] == then.plan.bits[k] for k in above[name].layers)
-    )
-
-
-def rest_of(artifact: Artifact, first: Effort, then: Effort) -> tuple[LayerWork, ...]:
-    """Return what the layers cost that only the second effort runs, for one image."""
-    again = reused(artifact, first, then)
-    return tuple(work for work in artifact.work_of(then) if work.name not in again)
-
-
-def expected_macs(artifact: Artifact, escalation: Escalation, went_on: float) -> float:
-    """Return the multiply-accumulates of one image in the mean.
-
-    Parameters
-    ----------
-    artifact, escalation
-        Network and rule.
-    went_on
-        Share of the images on which the first effort was unsure [0..1].
-    """
-    first = sum(work.macs for work in artifact.work_of(escalation.first))
-    rest = sum(work.macs for work in rest_of(artifact, escalation.first, escalation.then))
-    return first + went_on * rest
+def rest_of(artifact: Artifact, effort: Effort) -> tuple[LayerWork, ...]:
+    """Return what the layers cost that run only where an effort goes on, for one image."""
+    if effort.onward is None:
+        return ()
+    shared = shared_layers(effort, reached_layers(artifact))
+    work = artifact.work_of(effort.onward.effort)
+    return tuple(layer for layer in work if layer.name not in shared)
 
 
 def find_threshold(confidence: Floats, first: Booleans, then: Booleans, *, least: float) -> float:
@@ -104,10 +47,8 @@ def find_threshold(confidence: Floats, first: Booleans, then: Booleans, *, least
     return float(min(levels[int(np.argmax(enough))], 1.0))
 
 
-def answer(
-    engine: NodeEngine, images: Pixels, escalation: Escalation
-) -> tuple[NDArray[np.int64], Booleans]:
-    """Answer images, going on where the first effort is unsure; features are used again.
+def answer(engine: Engine, images: Pixels, effort: Effort, level: str) -> tuple[Integers, Booleans]:
+    """Answer images at a level of the labels, going on where the effort says so.
 
     Parameters
     ----------
@@ -115,41 +56,41 @@ def answer(
         Runs the network.
     images
         uint8, shape (N, H, W, C).
-    escalation
-        What runs, and when.
+    effort
+        What runs; it may escalate or not.
+    level
+        Level of the label tree at which images are answered.
 
     Returns
     -------
     nodes, went_on
-        Node answered at the level and whether the second effort was asked, shape (N,).
+        Node answered at the level and whether a second effort was asked, shape (N,).
 
     Raises
     ------
     ArtifactError
         If the artifact does not carry an effort.
     ValueError
-        If a head does not tell the level.
+        If a head does not tell the level, or the images are of another type or shape.
     """
-    artifact = engine.artifact
-    signals = {"input": engine.input_codes(images)}
-    shares = _shares(engine, signals, escalation.first, escalation.level)
-    nodes, went_on = shares.argmax(axis=1), shares.max(axis=1) < escalation.threshold
+    first, artifact = effort.first, engine.artifact
+
+    def shares(codes: Codes, of: Effort) -> Floats:
+        """Return the probabilities of the nodes of the level, shape (N, nodes)."""
+        return artifact.labels_of(of.head).marginalise(engine.soften(codes, of), level)
+
+    if effort.onward is None:
+        nodes = shares(engine.run(images, effort), effort).argmax(axis=1)
+        return nodes, np.zeros(len(images), dtype=np.bool_)
+    then, threshold = effort.onward.effort, effort.onward.threshold
+    artifact.labels_of(then.head).nodes(level)
+
+    def unsure(codes: Codes) -> Booleans:
+        found: Booleans = shares(codes, first).max(axis=1) < threshold
+        return found
+
+    at_first, at_last, went_on = engine.escalate(images, effort, unsure)
+    nodes = shares(at_first, first).argmax(axis=1)
     if went_on.any():
-        again = reused(artifact, escalation.first, escalation.then) | {"input"}
-        kept = {name: codes[went_on] for name, codes in signals.items() if name in again}
-        nodes[went_on] = _shares(engine, kept, escalation.then, escalation.level).argmax(axis=1)
+        nodes[went_on] = shares(at_last, then).argmax(axis=1)
     return nodes, went_on
-
-
-def _shares(engine: NodeEngine, signals: dict[str, Codes], effort: Effort, level: str) -> Floats:
-    """Run what is missing of an effort; return probabilities of the nodes of a level."""
-    artifact = engine.artifact
-    artifact.require(effort)
-    bits: dict[str, Bits] = dict(zip(effort.plan.layers, effort.plan.bits, strict=True))
-    head = artifact.heads[effort.head]
-    nodes: tuple[Node, ...] = artifact.subnetworks[effort.width].needed(head)
-    for node in nodes:
-        if node.name not in signals:
-            signals[node.name] = engine.run_node(node, signals, bits, width=effort.width)
-    probabilities = engine.soften(signals[head], effort)
-    return artifact.labels_of(effort.head).marginalise(probabilities, level)

@@ -15,10 +15,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from adaptive.artifact import Artifact
-from adaptive.engine.answer import right_answers
+from adaptive.engine.answer import check_single, right_answers
 from adaptive.graph import Conv2d, Linear, Node, layer_work
 from adaptive.precision import Bits, Effort
 from adaptive.quantise import Floats
+from adaptive.reach import cones
 
 Codes = NDArray[np.int32]
 Pixels = NDArray[np.uint8]
@@ -109,11 +110,12 @@ def schedule(artifact: Artifact, efforts: Sequence[Effort]) -> Schedule:
     ArtifactError
         If the artifact does not carry an effort.
     ValueError
-        If there are no efforts.
+        If there are no efforts, or one of them escalates.
     """
     if not efforts:
         raise ValueError("efforts is empty, expected at least one")
     for effort in efforts:
+        check_single(effort)
         artifact.require(effort)
     order = sorted(
         range(len(efforts)), key=lambda k: (efforts[k].width, _rank(efforts[k]), efforts[k].head)
@@ -193,28 +195,6 @@ class _Walk:
             peak = max(peak, held)
             held -= sum(sizes[value] for value in step.forgets)
         return peak
-
-
-@dataclass(frozen=True, slots=True)
-class Cone:
-    """What a node descends from, itself included: names of nodes, positions of layers."""
-
-    nodes: frozenset[str]
-    layers: tuple[int, ...]
-
-
-def cones(artifact: Artifact) -> dict[str, Cone]:
-    """Return the cone of every node."""
-    above: dict[str, frozenset[str]] = {"input": frozenset()}
-    for node in artifact.graph:
-        above[node.name] = frozenset({node.name}).union(*(above[name] for name in node.inputs))
-    return {
-        node.name: Cone(
-            above[node.name],
-            tuple(k for k, layer in enumerate(artifact.layers) if layer in above[node.name]),
-        )
-        for node in artifact.graph
-    }
 
 
 def run_schedule(engine: NodeEngine, images: Pixels, plan: Schedule) -> Iterator[tuple[int, Codes]]:

@@ -7,14 +7,54 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta
 
-from adaptive.precision import Bits, Effort, PrecisionPlan
+from adaptive.precision import Bits, Effort, Onward, PrecisionPlan
 from adaptive.proportion import wilson_interval
 
 Natural = Annotated[int, Meta(ge=0, le=2**53)]
 
 
-class MeasuredEntry(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """One measured effort: its bits in network order, and correct answers by level."""
+class OnwardEntry(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Where an effort goes on when it is unsure, in a file."""
+
+    bits: tuple[Bits, ...]
+    width: float
+    head: str
+    threshold: float
+    share: float
+
+
+class EffortEntry(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+    """An effort in a file: its bits in network order, and the rest."""
+
+    bits: tuple[Bits, ...]
+    width: float
+    head: str
+    onward: OnwardEntry | None = None
+
+    @classmethod
+    def of(cls, effort: Effort) -> "EffortEntry":
+        """Write an effort down."""
+        then, onward = effort.onward, None
+        if then is not None:
+            after = then.effort
+            onward = OnwardEntry(
+                after.plan.bits, after.width, after.head, then.threshold, then.share
+            )
+        return cls(effort.plan.bits, effort.width, effort.head, onward)
+
+    def effort(self, layers: tuple[str, ...]) -> Effort:
+        """Return the effort, for a network of these layers; ValueError if it is none."""
+        then, onward = self.onward, None
+        if then is not None:
+            after = Effort(PrecisionPlan(layers, then.bits), then.width, then.head)
+            onward = Onward(after, then.threshold, then.share)
+        return Effort(PrecisionPlan(layers, self.bits), self.width, self.head, onward)
+
+
+class MeasuredEntry(
+    msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True, kw_only=True
+):
+    """One measured effort, and correct answers by level."""
 
     bits: tuple[Bits, ...]
     width: float
@@ -22,6 +62,7 @@ class MeasuredEntry(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     images: Natural
     correct: dict[str, Natural]
     temperature: float
+    onward: OnwardEntry | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,16 +107,18 @@ class MeasuredEffort:
     @classmethod
     def from_entry(cls, entry: MeasuredEntry, layers: tuple[str, ...]) -> "MeasuredEffort":
         """Build it from its line in a file, for a network of these layers."""
-        effort = Effort(PrecisionPlan(layers, entry.bits), entry.width, entry.head)
+        effort = EffortEntry(entry.bits, entry.width, entry.head, entry.onward).effort(layers)
         return cls(effort, entry.images, entry.correct, entry.temperature)
 
     def to_entry(self) -> MeasuredEntry:
         """Return its line in a file."""
+        effort = EffortEntry.of(self.effort)
         return MeasuredEntry(
-            bits=self.effort.plan.bits,
-            width=self.effort.width,
-            head=self.effort.head,
+            bits=effort.bits,
+            width=effort.width,
+            head=effort.head,
             images=self.images,
             correct=dict(self.correct),
             temperature=self.temperature,
+            onward=effort.onward,
         )

@@ -9,7 +9,8 @@ from types import MappingProxyType
 import msgspec
 
 from adaptive.errors import ConfigError
-from adaptive.precision import Bits, Effort, PrecisionPlan
+from adaptive.measured import EffortEntry, OnwardEntry
+from adaptive.precision import Bits, Effort
 from dvfs.opp import Opp
 
 SCHEMA = 1
@@ -24,7 +25,7 @@ class OperatingPoint:
     name
         Short unique label, e.g. ``"a15-1400MHz/all-8/100%"``.
     effort
-        What the network runs: precision plan, width, head.
+        What the network runs: precision plan, width, head, and where it goes on when unsure.
     level
         Level of the label tree at which frames are answered.
     cores
@@ -36,7 +37,7 @@ class OperatingPoint:
     accuracy
         Share of right answers at `level`, as measured for the table [0..1].
     latency_s
-        Time to answer one frame while working [s].
+        Time to answer one frame while working; in the mean where the effort escalates [s].
     power_w
         Mean power of the board at this duty, kept busy, junctions at the cap [W].
     accuracy_interval
@@ -142,7 +143,7 @@ class OperatingPointTable:
 
 class _PointRow(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
     name: str
-    bits: list[int]
+    bits: tuple[Bits, ...]
     width: float
     head: str
     level: str
@@ -153,6 +154,7 @@ class _PointRow(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_de
     latency_s: float
     power_w: float
     accuracy_interval: tuple[float, float] | None = None
+    onward: OnwardEntry | None = None
 
 
 class _PointsFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -184,23 +186,7 @@ def save_points(table: OperatingPointTable, path: Path) -> None:
 def encode_points(table: OperatingPointTable) -> bytes:
     """Return a table as JSON."""
     layers = table.points[0].effort.plan.layers
-    rows = [
-        _PointRow(
-            name=p.name,
-            bits=[int(b) for b in p.effort.plan.bits],
-            width=p.effort.width,
-            head=p.effort.head,
-            level=p.level,
-            cores=p.cores,
-            islands={k: (o.frequency_hz, o.voltage_v) for k, o in p.islands.items()},
-            duty=p.duty,
-            accuracy=p.accuracy,
-            latency_s=p.latency_s,
-            power_w=p.power_w,
-            accuracy_interval=p.accuracy_interval,
-        )
-        for p in table
-    ]
+    rows = [_to_row(point) for point in table]
     document = _PointsFile(SCHEMA, table.board, table.artifact, table.checksum, list(layers), rows)
     return msgspec.json.format(msgspec.json.encode(document), indent=1) + b"\n"
 
@@ -242,11 +228,29 @@ def decode_points(content: bytes, *, origin: str) -> OperatingPointTable:
         raise ConfigError(f"{origin}: {error}") from error
 
 
+def _to_row(point: OperatingPoint) -> _PointRow:
+    effort = EffortEntry.of(point.effort)
+    return _PointRow(
+        name=point.name,
+        bits=effort.bits,
+        width=effort.width,
+        head=effort.head,
+        level=point.level,
+        cores=point.cores,
+        islands={name: (o.frequency_hz, o.voltage_v) for name, o in point.islands.items()},
+        duty=point.duty,
+        accuracy=point.accuracy,
+        latency_s=point.latency_s,
+        power_w=point.power_w,
+        accuracy_interval=point.accuracy_interval,
+        onward=effort.onward,
+    )
+
+
 def _to_point(row: _PointRow, layers: tuple[str, ...]) -> OperatingPoint:
-    plan = PrecisionPlan(layers, tuple(Bits(bits) for bits in row.bits))
     return OperatingPoint(
         name=row.name,
-        effort=Effort(plan, width=row.width, head=row.head),
+        effort=EffortEntry(row.bits, row.width, row.head, row.onward).effort(layers),
         level=row.level,
         cores=row.cores,
         islands={name: Opp(*pair) for name, pair in row.islands.items()},

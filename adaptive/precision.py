@@ -2,7 +2,7 @@
 
 import random
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import IntEnum
 from itertools import product
 from pathlib import Path
@@ -69,12 +69,14 @@ class Effort:
     """What the network runs, all cut from one weight set: plan, width and head.
 
     `width` is the share of each layer's channels that run (0 < width <= 1); `head` names the
-    classifier that answers.
+    classifier that answers. An effort may *escalate*: go on to another one, `onward`, where its
+    answer is unsure.
     """
 
     plan: PrecisionPlan
     width: float = 1.0
     head: str = "leaf"
+    onward: "Onward | None" = None
 
     def __post_init__(self) -> None:
         if not 0.0 < self.width <= 1.0:
@@ -86,10 +88,45 @@ class Effort:
     def code(self) -> str:
         """Compact name: the plan's, with width and head where they are not the dearest.
 
-        `all-8`, `all-8-w0.5`, `16.8.8-w0.25-early`.
+        `all-8`, `all-8-w0.5`, `16.8.8-w0.25-early`; `all-8-w0.25>all-8@0.62` goes on where the
+        probability is below 0.62.
         """
         width = "" if self.width == 1.0 else f"-w{self.width:g}"
-        return f"{self.plan.code}{width}{'' if self.head == 'leaf' else f'-{self.head}'}"
+        head = "" if self.head == "leaf" else f"-{self.head}"
+        then = self.onward
+        onward = "" if then is None else f">{then.effort.code}@{then.threshold:.3g}"
+        return f"{self.plan.code}{width}{head}{onward}"
+
+    @property
+    def first(self) -> "Effort":
+        """What runs on every image."""
+        return self if self.onward is None else replace(self, onward=None)
+
+
+@dataclass(frozen=True, slots=True)
+class Onward:
+    """Where an effort goes on when it is unsure, and how often that is expected.
+
+    Attributes
+    ----------
+    effort
+        What answers then; it does not escalate again.
+    threshold
+        Probability of the likeliest node below which an answer is unsure [0..1].
+    share
+        Of the images that are expected to go on [0..1].
+    """
+
+    effort: Effort
+    threshold: float
+    share: float
+
+    def __post_init__(self) -> None:
+        for label, value in (("threshold", self.threshold), ("share", self.share)):
+            if not 0.0 <= value <= 1.0:
+                raise ValueError(f"{label} is {value}, expected 0..1")
+        if self.effort.onward is not None:
+            raise ValueError(f"onward is {self.effort.code}, expected an effort that does not")
 
 
 def all_plans(layers: Sequence[str], bits: Sequence[int] = SWITCHABLE) -> Iterator[PrecisionPlan]:

@@ -4,7 +4,7 @@
     python -m experiments.effort_table [--artifact NAME ...] --front | --governed
 
 Widths, heads and uniform precisions on the held-out images, through the integer engine, level by
-level; then the cheapest escalations, calibrated on the calibration images, with their mean costs.
+level; then escalations, those of the artifact or calibrated here, with their mean costs.
 `--front` compares what all efforts offer with what bits alone do, on the bundled accelerator;
 `--governed` what a governor makes of them on hot days, in simulation.
 """
@@ -26,15 +26,10 @@ from adaptive.precision import Effort
 from experiments.commands.evaluate import check_fit, chosen_dataset, watched
 from experiments.docs import console_table, markdown_table, replace_block
 from experiments.efforts.answered import Answered, answered
+from experiments.efforts.escalations import choose_escalations
 from experiments.efforts.front import front_figures
 from experiments.efforts.governed import GovernedRow, governed_rows
-from experiments.efforts.rows import (
-    EffortRow,
-    choose_escalations,
-    effort_rows,
-    escalation_row,
-    uniform_efforts,
-)
+from experiments.efforts.rows import EffortRow, effort_rows, escalation_row, uniform_efforts
 from experiments.metric import Metric
 from experiments.study_config import exit_code
 from models.data import ImageSet
@@ -121,11 +116,11 @@ def rows_of(artifact: Artifact, args: argparse.Namespace) -> list[EffortRow]:
     calibration, test = images_of(artifact, args)
     found = measured(artifact, test, "test", args.engine)
     rows = list(effort_rows(artifact, found))
-    if len(artifact.widths) > 1 or len(artifact.heads) > 1:
+    rules = [m for m in artifact.measured if m.effort.onward is not None]
+    if not rules and (len(artifact.widths) > 1 or len(artifact.heads) > 1):
         known = measured(artifact, calibration, "calibration", args.engine)
-        rules = choose_escalations(artifact, known)
-        rows += [escalation_row(artifact, rule, found) for rule in rules]
-    return rows
+        rules = list(choose_escalations(artifact, known))
+    return rows + [escalation_row(artifact, rule, found) for rule in rules]
 
 
 def fronts_of(artifact: Artifact, args: argparse.Namespace) -> list[Metric]:

@@ -7,8 +7,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from adaptive.artifact import Artifact
-from adaptive.engine.answer import right_answers
+from adaptive.engine.answer import right_answers, right_nodes
 from adaptive.engine.protocol import EngineName, default_engine, make_engine
+from adaptive.errors import ConfigError
+from adaptive.escalation import answer
 from adaptive.precision import Effort
 from models.data import LabelledImages
 
@@ -117,7 +119,7 @@ class FormStream:
         self._pixels = images.images[order]
         self._labels = images.labels[order]
         self._right: dict[tuple[Effort, str], NDArray[np.int64]] = {}
-        self._answers: dict[Effort, NDArray[np.float64]] = {}
+        self._answers: dict[Effort, NDArray[np.bool_]] = {}
 
     @property
     def engine(self) -> str:
@@ -155,10 +157,19 @@ class FormStream:
         key = (effort, level)
         if key not in self._right:
             if effort not in self._answers:
-                self._answers[effort] = self._engine.probabilities(self._pixels, effort)
-            at_levels = right_answers(
-                self._artifact, effort.head, self._answers[effort], self._labels
-            )
-            right = at_levels[self.levels.index(level)]
+                self._answers[effort] = self._answered(effort)
+            right = self._answers[effort][self.levels.index(level)]
             self._right[key] = np.concatenate([[0], np.cumsum(right)])
         return self._right[key]
+
+    def _answered(self, effort: Effort) -> NDArray[np.bool_]:
+        """Tell which images are answered rightly at each level, shape (levels, N)."""
+        if effort.onward is None:
+            shares = self._engine.probabilities(self._pixels, effort)
+            return right_answers(self._artifact, effort.head, shares, self._labels)
+        measured = self._artifact.measurement(effort)
+        if measured is None:
+            raise ConfigError(f"{self._artifact.name}: effort {effort.code} was never measured")
+        (level,) = measured.correct
+        nodes, _ = answer(self._engine, self._pixels, effort, level)
+        return right_nodes(self._artifact.labels, nodes, level, self._labels)

@@ -56,13 +56,22 @@ ARTIFACTS = Path(__file__).parents[1] / "adaptive" / "artifacts"
 
 @dataclass(frozen=True, slots=True)
 class Recipe:
-    """One entry of the YAML file: what is built, and how it learns."""
+    """One entry of the YAML file: what is built, and how it learns.
+
+    `first` is a cycle of nested widths before that of `float`.
+    """
 
     network: NetworkConfig
     float: FloatRecipe
     joint: JointRecipe
     random_plans: int
     arithmetic: Arithmetic = Arithmetic.AFFINE
+    first: FloatRecipe | None = None
+
+    @property
+    def float_epochs(self) -> int:
+        """Epochs of all float cycles."""
+        return self.float.epochs + (0 if self.first is None else self.first.epochs)
 
 
 @dataclass(frozen=True, slots=True)
@@ -223,17 +232,22 @@ def train_efforts(
     """Train some widths of a nested float network, with all heads, in place."""
     heads = study.recipe.network.head_levels
     names = tuple(f"{width:g}/{head}" for width in widths for head in (LEAF, *heads))
-    train_nested(
-        network,
-        data,
-        widths=widths,
-        head_levels=heads,
-        tree=tree_of(study.dataset),
-        calibration=calibration,
-        recipe=study.recipe.float,
-        checkpoint=folders.work / "float.pt",
-        report=Log(folders.work, names),
-    )
+    first, last = folders.work / "first.pt", folders.work / "float.pt"
+    cycles = [(last, study.recipe.float)]
+    if study.recipe.first is not None and not last.exists():
+        cycles.insert(0, (first, study.recipe.first))
+    for checkpoint, recipe in cycles:
+        train_nested(
+            network,
+            data,
+            widths=widths,
+            head_levels=heads,
+            tree=tree_of(study.dataset),
+            calibration=calibration,
+            recipe=recipe,
+            checkpoint=checkpoint,
+            report=Log(folders.work, names),
+        )
 
 
 def trained(
@@ -306,7 +320,7 @@ def build_artifact(study: Study, folders: Folders) -> Artifact:
         "command": study.command,
         "dataset": source.title,
         "training_images": len(data),
-        "float_epochs": study.recipe.float.epochs,
+        "float_epochs": study.recipe.float_epochs,
         "joint_epochs": study.recipe.joint.epochs,
         "seed": study.recipe.float.seed,
         "measured_on": f"the {len(calibration)} calibration images, never trained on",

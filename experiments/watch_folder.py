@@ -19,6 +19,7 @@ from adaptive.artifact import Artifact, load_artifact
 from adaptive.client import Governed
 from adaptive.engine.protocol import add_engine_option, make_engine
 from adaptive.errors import AdaptiveError, ConfigError
+from adaptive.escalation import answer
 from adaptive.link.messages import SOCKET
 
 Pixels = NDArray[np.uint8]
@@ -50,7 +51,6 @@ def watch(governed: Governed, args: argparse.Namespace) -> int:
     if artifact.layers != governed.layers:
         raise ConfigError(f"--artifact {artifact.name} is not the network the daemon governs")
     engine = make_engine(args.engine, artifact)
-    names = artifact.labels.nodes(artifact.labels.levels[0])
     frames = cycle(load_images(args.folder, artifact))
     plan = governed.wait_for_plan()
     began_s, due_s, frames_done, latencies = time.monotonic(), 0.0, 0, []
@@ -62,7 +62,7 @@ def watch(governed: Governed, args: argparse.Namespace) -> int:
         governed.arrived()
         plan = governed.plan()
         name, image = next(frames)
-        answer = engine.probabilities(image, plan.effort(governed.layers))[0]
+        nodes, _ = answer(engine, image, plan.effort(governed.layers), plan.level)
         done_s = time.monotonic() - began_s
         latencies.append(done_s - arrived_s)
         frames_done += 1
@@ -74,7 +74,7 @@ def watch(governed: Governed, args: argparse.Namespace) -> int:
             heat = governed.heat()
             hot = "-" if heat is None else f"{heat.hottest_degc:.1f} degC"
             print(
-                f"{done_s:7.1f} s  {name:<20} {names[int(answer.argmax())]!s:<10} "
+                f"{done_s:7.1f} s  {name:<20} {artifact.labels.nodes(plan.level)[nodes[0]]!s:<10} "
                 f"{1e3 * latencies[-1]:7.1f} ms  {plan.point}  {hot}",
                 flush=True,
             )

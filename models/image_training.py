@@ -37,6 +37,7 @@ class FloatRecipe:
     is how far images are moved, `mirror` whether they are mirrored. `level_weights` weighs the
     cross entropy of each level of the label tree; the leaves alone if there are none. `bfloat16`
     computes products in that type, twice as fast where the processor has it; weights stay float32.
+    Of nested widths, `drawn_widths` of those between the widest and the narrowest join each step.
     """
 
     seed: int
@@ -50,9 +51,12 @@ class FloatRecipe:
     level_weights: Mapping[str, float] | None = None
     bfloat16: bool = False
     mirror: bool = True
+    drawn_widths: int = 1
 
     def __post_init__(self) -> None:
         _above_zero(self, "epochs", "batch", "peak_rate")
+        if self.drawn_widths < 0:
+            raise ValueError(f"drawn_widths is {self.drawn_widths}, expected 0 or more")
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,7 @@
 """The float phase of a network with nested widths and several heads, all trained together.
 
-Each step ("sandwich") asks the full width for the labels, at every head, and the narrowest and one
-other width for the full width's leaf answers: as leaves, and as shares of the early head's nodes.
+Each step ("sandwich") asks the full width for the labels, at every head, and the narrowest and some
+other widths for the full width's leaf answers: as leaves, and as shares of the early head's nodes.
 """
 
 from collections.abc import Mapping
@@ -74,7 +74,7 @@ def train_nested(
     def loss_of(images: Tensor, labels: Tensor) -> Tensor:
         widest = answers(images, widths[0])
         loss = loss_of_heads.of_labels(widest, labels)
-        for width in _drawn(widths[1:], rng):
+        for width in _drawn(widths[1:], recipe.drawn_widths, rng):
             loss = loss + loss_of_heads.of_teacher(answers(images, width), widest[LEAF])
         return loss
 
@@ -100,11 +100,12 @@ def _ask(network: nn.Module, images: Tensor) -> Answers:
     return {LEAF: found} if isinstance(found, Tensor) else found
 
 
-def _drawn(widths: tuple[float, ...], rng: np.random.Generator) -> tuple[float, ...]:
-    """Return the last width and, where there are more, one of the others."""
+def _drawn(widths: tuple[float, ...], count: int, rng: np.random.Generator) -> tuple[float, ...]:
+    """Return the last width and so many of the others, drawn where there are more."""
     between = widths[:-1]
-    drawn = (between[int(rng.integers(len(between)))],) if between else ()
-    return (*drawn, *widths[-1:])
+    if count < len(between):
+        between = tuple(between[k] for k in sorted(rng.permutation(len(between))[:count]))
+    return (*between, *widths[-1:])
 
 
 def scores(

@@ -4,7 +4,8 @@ import argparse
 import json
 
 from adaptive.artifact import load_artifact
-from adaptive.engine.native import MODES, NativeEngine
+from adaptive.engine.compiled_plan import MODES
+from adaptive.engine.native import NativeEngine
 from adaptive.engine.timing import Latency, measure_latency
 from adaptive.errors import ConfigError
 from adaptive.precision import Effort, parse_plan

@@ -65,15 +65,12 @@ def _points(
 
 def _misfit(point: OperatingPoint, artifact: Artifact, plant: Plant, checksum: str) -> str | None:
     """Return why a point cannot be run, or None."""
-    plan = point.effort.plan
     if checksum != artifact.checksum:
         return f"was made for another artifact ({checksum[:12]}, not {artifact.checksum[:12]})"
-    if plan.layers != artifact.layers or not set(plan.bits) <= set(artifact.bits):
-        return f"its plan does not fit artifact {artifact.name}"
-    if point.effort.width not in artifact.widths:
-        return f"artifact {artifact.name} has no width {point.effort.width:g}"
-    if point.effort.head not in artifact.heads:
-        return f"artifact {artifact.name} has no head {point.effort.head!r}"
+    try:
+        artifact.require(point.effort)
+    except ArtifactError as error:
+        return str(error)
     if point.cores not in [cluster.name for cluster in plant.clusters]:
         return f"board {plant.name} has no cluster {point.cores!r}"
     if any(island not in plant.islands.names for island in point.islands):

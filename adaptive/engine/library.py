@@ -3,6 +3,7 @@
 import ctypes
 from collections.abc import Sequence
 from ctypes import (
+    CFUNCTYPE,
     POINTER,
     Structure,
     c_char_p,
@@ -17,7 +18,7 @@ from pathlib import Path
 
 from adaptive.errors import EngineError
 
-ABI_VERSION = 2
+ABI_VERSION = 3
 FILE = "libadaptive_engine.so"
 BUILD = "pip install -e . (or ./run build) in the project's folder builds it"
 
@@ -46,6 +47,9 @@ class Step(Structure):
     )
 
 
+UnsureFunction = CFUNCTYPE(c_int, POINTER(c_int32), c_void_p)
+"""`ae_unsure`."""
+
 _SIGNATURES: dict[str, tuple[object, tuple[object, ...]]] = {
     "ae_abi_version": (c_int, ()),
     "ae_last_error": (c_char_p, ()),
@@ -55,12 +59,31 @@ _SIGNATURES: dict[str, tuple[object, tuple[object, ...]]] = {
     "ae_close": (None, (c_void_p,)),
     "ae_isa": (c_char_p, (c_void_p,)),
     "ae_plan_at": (c_void_p, (c_void_p, POINTER(c_uint8), c_int, c_int, c_int, c_int)),
+    "ae_plan_onward": (
+        c_void_p,
+        (c_void_p, POINTER(c_uint8), c_int, c_int, c_int, c_int, c_int),
+    ),
     "ae_plan_outputs": (c_int, (c_void_p,)),
+    "ae_plan_first_outputs": (c_int, (c_void_p,)),
     "ae_plan_free": (None, (c_void_p,)),
     "ae_plan_arena_bytes": (c_size_t, (c_void_p,)),
     "ae_plan_live_bytes": (c_size_t, (c_void_p,)),
     "ae_plan_steps": (c_int, (c_void_p,)),
     "ae_run": (c_int, (c_void_p, c_void_p, c_void_p, c_int, POINTER(c_int32))),
+    "ae_run_onward": (
+        c_int,
+        (
+            c_void_p,
+            c_void_p,
+            c_void_p,
+            c_int,
+            UnsureFunction,
+            c_void_p,
+            POINTER(c_int32),
+            POINTER(c_int32),
+            POINTER(c_uint8),
+        ),
+    ),
     "ae_profile": (
         c_int,
         (c_void_p, c_void_p, c_void_p, POINTER(c_int32), POINTER(Step), c_int),

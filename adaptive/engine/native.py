@@ -11,19 +11,34 @@ from collections import OrderedDict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from threading import Lock
-from typing import Literal
 
 import numpy as np
 
 from adaptive.artifact import Artifact
-from adaptive.engine.answer import Codes, Floats, Pixels, check_images, logits, soften
+from adaptive.engine.answer import (
+    Booleans,
+    Codes,
+    Floats,
+    Pixels,
+    Unsure,
+    check_images,
+    check_onward,
+    check_single,
+    logits,
+    soften,
+)
+from adaptive.engine.compiled_plan import (
+    MODES,
+    CompiledPlan,
+    Mode,
+    is_compiled_whole,
+    numbers,
+)
 from adaptive.engine.library import Step, last_error, load_library, options
 from adaptive.engine.pack import pack
 from adaptive.errors import EngineError
 from adaptive.precision import Effort
 
-Mode = Literal["exact", "fast"]
-MODES: tuple[Mode, ...] = ("exact", "fast")
 PLANS_KEPT = 256
 """Plans an engine keeps ready; the one unused for longest makes room."""
 
@@ -105,7 +120,7 @@ class NativeEngine:
         if not handle:
             raise EngineError(f"artifact {artifact.name}: {last_error(self._library)}")
         self._handle = ctypes.c_void_p(handle)
-        self._plans: OrderedDict[Effort, _Plan] = OrderedDict()
+        self._plans: OrderedDict[Effort, CompiledPlan] = OrderedDict()
         self._lock = Lock()
         self._finalizer = weakref.finalize(self, self._library.ae_close, self._handle)
 
@@ -132,16 +147,24 @@ class NativeEngine:
         ValueError
             If the images are of another type or shape.
         """
+        check_single(effort)
         check_images(self.artifact, images)
-        plan = self._plan(effort)
-        pixels = np.ascontiguousarray(images)
-        codes = np.empty((len(images), plan.outputs), np.int32)
-        status = self._library.ae_run(
-            self._handle, plan.handle, pixels.ctypes.data, len(images), _numbers(codes)
-        )
-        if status != 0:
-            raise EngineError(f"artifact {self.artifact.name}: {last_error(self._library)}")
-        return codes
+        return self._plan(effort).run(np.ascontiguousarray(images))
+
+    def escalate(
+        self, images: Pixels, effort: Effort, unsure: Unsure
+    ) -> tuple[Codes, Codes, Booleans]:
+        """Run an effort that escalates; see `protocol.Engine`.
+
+        Images go through one after the other. Raises as `run` does.
+        """
+        then = check_onward(effort)
+        if is_compiled_whole(self.artifact, effort):
+            check_images(self.artifact, images)
+            return self._plan(effort).escalate(np.ascontiguousarray(images), unsure)
+        first = self.run(images, effort.first)
+        went_on = unsure(first)
+        return first, self.run(images[went_on], then), went_on
 
     def run_all(self, images: Pixels, efforts: Iterable[Effort]) -> Iterator[tuple[Effort, Codes]]:
         """Run several efforts on the same images, yielding `(effort, codes)` in their order."""
@@ -163,7 +186,10 @@ class NativeEngine:
     def prepare(self, efforts: Iterable[Effort]) -> None:
         """Compile plans ahead, so that the first run of each takes no longer than the next."""
         for effort in efforts:
-            self._plan(effort)
+            if effort.onward is None or is_compiled_whole(self.artifact, effort):
+                self._plan(effort)
+            else:
+                self.prepare((effort.first, effort.onward.effort))
 
     def arena(self, effort: Effort) -> ArenaSize:
         """Tell how many bytes of activations a plan needs."""
@@ -182,15 +208,16 @@ class NativeEngine:
         """
         source = np.zeros((1, *self.artifact.source.shape), np.uint8) if images is None else images
         check_images(self.artifact, source)
+        check_single(effort)
         plan = self._plan(effort)
         count = self._library.ae_plan_steps(plan.handle)
         steps = (Step * count)()
-        codes = np.empty(plan.outputs, np.int32)
+        codes = plan.empty(1)
         times = np.empty((repeats, count))
         for i in range(repeats):
             pixels = np.ascontiguousarray(source[i % len(source)])
             found = self._library.ae_profile(
-                self._handle, plan.handle, pixels.ctypes.data, _numbers(codes), steps, count
+                self._handle, plan.handle, pixels.ctypes.data, numbers(codes), steps, count
             )
             if found != count:
                 raise EngineError(f"artifact {self.artifact.name}: {last_error(self._library)}")
@@ -200,37 +227,18 @@ class NativeEngine:
             for s, t in zip(steps, np.median(times, axis=0), strict=True)
         )
 
-    def _plan(self, effort: Effort) -> "_Plan":
+    def _plan(self, effort: Effort) -> CompiledPlan:
         """Return the compiled plan of an effort; raises ArtifactError if it is not carried."""
         with self._lock:
             if effort not in self._plans:
                 self.artifact.require(effort)
-                self._plans[effort] = _Plan(self, effort)
+                self._plans[effort] = CompiledPlan(
+                    self._library, self._handle, self.artifact, effort, mode=self.mode
+                )
                 if len(self._plans) > PLANS_KEPT:
                     self._plans.popitem(last=False)
             self._plans.move_to_end(effort)
             return self._plans[effort]
-
-
-class _Plan:
-    """A compiled plan; freed when nobody holds it any more, before its engine is closed."""
-
-    def __init__(self, engine: NativeEngine, effort: Effort) -> None:
-        library, artifact, plan = engine._library, engine.artifact, effort.plan
-        bits = (ctypes.c_uint8 * len(plan.bits))(*plan.bits)
-        handle = library.ae_plan_at(
-            engine._handle,
-            bits,
-            len(plan.bits),
-            MODES.index(engine.mode),
-            artifact.widths.index(effort.width),
-            tuple(artifact.heads).index(effort.head),
-        )
-        if not handle:
-            raise EngineError(f"artifact {engine.artifact.name}: {last_error(library)}")
-        self.handle = ctypes.c_void_p(handle)
-        self.outputs: int = library.ae_plan_outputs(self.handle)
-        weakref.finalize(self, library.ae_plan_free, self.handle)
 
 
 def _anonymous_memory(content: bytes) -> mmap.mmap:
@@ -238,8 +246,3 @@ def _anonymous_memory(content: bytes) -> mmap.mmap:
     memory = mmap.mmap(-1, len(content))
     memory.write(content)
     return memory
-
-
-def _numbers(codes: Codes) -> "ctypes._Pointer[ctypes.c_int32]":
-    """Point at an array of int32."""
-    return codes.ctypes.data_as(ctypes.POINTER(ctypes.c_int32))

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Literal, Protocol
 
 from adaptive.artifact import Artifact
-from adaptive.engine.answer import Codes, Floats, Pixels
+from adaptive.engine.answer import Booleans, Codes, Floats, Pixels, Unsure
 from adaptive.engine.library import is_built
 from adaptive.engine.native import NativeEngine
 from adaptive.engine.reference import ReferenceEngine
@@ -26,6 +26,15 @@ class Engine(Protocol):
 
     def run_all(self, images: Pixels, efforts: Iterable[Effort]) -> Iterator[tuple[Effort, Codes]]:
         """Run several efforts on the same images, yielding `(effort, codes)` in their order."""
+
+    def escalate(
+        self, images: Pixels, effort: Effort, unsure: Unsure
+    ) -> tuple[Codes, Codes, Booleans]:
+        """Run an effort that escalates, and go on where its first answers are unsure.
+
+        Returns the first codes of all N images, the second ones of those that went on, in their
+        order, and which these are, shape (N,). Layers that both run alike run once.
+        """
 
     def probabilities(self, images: Pixels, effort: Effort) -> Floats:
         """Return the probability of each leaf, shape (N, classes)."""

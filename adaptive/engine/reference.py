@@ -15,7 +15,15 @@ from numpy.typing import NDArray
 
 from adaptive.arithmetic import Arithmetic
 from adaptive.artifact import Artifact
-from adaptive.engine.answer import check_images, logits, soften
+from adaptive.engine.answer import (
+    Booleans,
+    Unsure,
+    check_images,
+    check_onward,
+    check_single,
+    logits,
+    soften,
+)
 from adaptive.errors import ArtifactError
 from adaptive.graph import (
     Add,
@@ -130,6 +138,24 @@ class ReferenceEngine:
             previous = effort
             yield effort, signals[self.artifact.heads[effort.head]]
 
+    def escalate(
+        self, images: Pixels, effort: Effort, unsure: Unsure
+    ) -> tuple[Codes, Codes, Booleans]:
+        """Run an effort that escalates; see `protocol.Engine`.
+
+        Raises as `run` does.
+        """
+        then = check_onward(effort)
+        heads = self.artifact.heads
+        self.artifact.require(effort)
+        signals = {"input": self.input_codes(images)}
+        self._update(signals, None, effort.first)
+        first = signals[heads[effort.head]]
+        went_on = unsure(first)
+        signals = {name: codes[went_on] for name, codes in signals.items()}
+        self._update(signals, effort.first, then)
+        return first, signals[heads[then.head]], went_on
+
     def trace(self, images: Pixels, effort: Effort) -> dict[str, Codes]:
         """Return the codes behind every name of the graph, whatever the head needs.
 
@@ -142,6 +168,7 @@ class ReferenceEngine:
 
     def _update(self, signals: dict[str, Codes], previous: Effort | None, effort: Effort) -> None:
         """Forget codes that differ from those of the previous effort; run what the head needs."""
+        check_single(effort)
         self.artifact.require(effort)
         network = self.artifact.subnetworks[effort.width]
         if previous is not None and previous.width == effort.width:

@@ -15,10 +15,12 @@ from functools import lru_cache
 from pathlib import Path
 
 from adaptive.link.plan import Heat, Plan
+from adaptive.measured import OnwardEntry
+from adaptive.precision import Bits
 
-SIZE = 4096
-MAGIC = b"ADAPTPG1"
-VERSION = 1
+SIZE = 8192
+MAGIC = b"ADAPTPG2"
+VERSION = 2
 LARGEST_PLAN = 1024
 """Layers that a page has room for."""
 
@@ -26,11 +28,12 @@ _HEADER = struct.Struct("<8sII")  # magic, version, size
 _INDEX = struct.Struct("<I")
 _PLAN_INDEX, _HEAT_INDEX = 16, 20
 _HEAT_SLOTS = (64, 128)
-_PLAN_SLOTS = (256, 2048)
+_PLAN_SLOTS = (256, 4096)
 _CRC = struct.Struct("<I")
 _HEAT = struct.Struct("<I4dI")  # pad, time, hottest, cap, headroom, safe
-_PLAN = struct.Struct("<IdddddQII96s32s32s")
-# sequence, time, duty, frequency, width, latency, cpus, layers, pad, point, level, head
+_PLAN = struct.Struct("<IdddddQII96s32s32sddd32s")
+# sequence, time, duty, frequency, width, latency, cpus, layers, whether it goes on, point, level,
+# head; threshold, share, width and head of what it goes on to
 _SEQUENCE_AT = _CRC.size
 _TRIES = 4
 
@@ -73,11 +76,15 @@ class PageWriter:
             raise ValueError(f"plan has {len(plan.bits)} layers, expected at most {LARGEST_PLAN}")
         mask = sum(1 << cpu for cpu in plan.cpus if cpu < 64)
         names = (_cut(plan.point, 96), _cut(plan.level, 32), _cut(plan.head, 32))
+        then, onward, bits = plan.onward, (0.0, 0.0, 0.0, b""), bytes(plan.bits)
+        if then is not None:
+            onward = (then.threshold, then.share, then.width, _cut(then.head, 32))
+            bits += bytes(then.bits)
         body = _PLAN.pack(
             plan.sequence, time_s, plan.duty, plan.frequency_hz, plan.width, plan.latency_s,
-            mask, len(plan.bits), 0, *names,
+            mask, len(plan.bits), then is not None, *names, *onward,
         )  # fmt: skip
-        self._publish(_PLAN_INDEX, _PLAN_SLOTS, body + bytes(plan.bits))
+        self._publish(_PLAN_INDEX, _PLAN_SLOTS, body + bits)
 
     def write_heat(self, heat: Heat) -> None:
         """Publish how hot the board is."""
@@ -118,6 +125,9 @@ class PageReader:
     def __init__(self, path: Path) -> None:
         descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
         try:
+            size = os.fstat(descriptor).st_size
+            if size < SIZE:
+                raise ValueError(f"{path}: is no page of version {VERSION}, has {size} bytes")
             self._page = mmap.mmap(descriptor, SIZE, prot=mmap.PROT_READ)
         finally:
             os.close(descriptor)
@@ -167,27 +177,33 @@ class PageReader:
 
     def _decode(self, start: int) -> Plan | None:
         head = self._page[start : start + _CRC.size + _PLAN.size]
-        (sequence, _, duty, frequency_hz, width, latency_s, mask, layers, _, point, level, name) = (
-            _PLAN.unpack_from(head, _CRC.size)
-        )
+        (
+            sequence, _, duty, frequency_hz, width, latency_s, mask, layers, goes_on, point, level,
+            name, threshold, share, then_width, then_head,
+        ) = _PLAN.unpack_from(head, _CRC.size)  # fmt: skip
         if layers > LARGEST_PLAN:
             return None
         end = start + _CRC.size + _PLAN.size
-        bits = self._page[end : end + layers]
+        bits = self._page[end : end + (2 if goes_on else 1) * layers]
         body = head[_CRC.size :] + bits
         if not sequence or _CRC.unpack_from(head)[0] != zlib.crc32(body):
             return None
+        onward = None
+        if goes_on:
+            then = tuple(Bits(width) for width in bits[layers:])
+            onward = OnwardEntry(then, then_width, _text(then_head), threshold, share)
         return Plan(
             sequence=sequence,
             point=_text(point),
             level=_text(level),
             head=_text(name),
-            bits=tuple(bits),
+            bits=tuple(bits[:layers]),
             width=width,
             cpus=_cpus(mask),
             frequency_hz=frequency_hz,
             duty=duty,
             latency_s=latency_s,
+            onward=onward,
         )
 
 

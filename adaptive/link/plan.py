@@ -2,8 +2,9 @@
 
 from dataclasses import dataclass
 
+from adaptive.measured import EffortEntry, OnwardEntry
 from adaptive.operating_point import OperatingPoint
-from adaptive.precision import Bits, Effort, PrecisionPlan
+from adaptive.precision import Bits, Effort
 
 HEADROOM_SPAN_K = 30.0
 """Distance below the cap at which the headroom figure is 0, as in Android's thermal headroom."""
@@ -35,6 +36,8 @@ class Plan:
         Share of the time to work; the rest is to be idled [0..1].
     latency_s
         Time expected for a frame while working [s].
+    onward
+        What answers where the first answer's probability is below a threshold; None for nothing.
     """
 
     sequence: int
@@ -47,11 +50,12 @@ class Plan:
     frequency_hz: float
     duty: float
     latency_s: float
+    onward: OnwardEntry | None = None
 
     def effort(self, layers: tuple[str, ...]) -> Effort:
         """Return what an engine is to run, for a network of these layers."""
-        plan = PrecisionPlan(layers, tuple(Bits(bits) for bits in self.bits))
-        return Effort(plan, width=self.width, head=self.head)
+        bits = tuple(Bits(width) for width in self.bits)
+        return EffortEntry(bits, self.width, self.head, self.onward).effort(layers)
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,15 +90,17 @@ def headroom(temp_degc: float, cap_degc: float) -> float:
 
 def plan_of(point: OperatingPoint, sequence: int, cpus: tuple[int, ...]) -> Plan:
     """Return what an application is told of an operating point."""
+    effort = EffortEntry.of(point.effort)
     return Plan(
         sequence=sequence,
         point=point.name,
         level=point.level,
-        head=point.effort.head,
-        bits=tuple(int(bits) for bits in point.effort.plan.bits),
-        width=point.effort.width,
+        head=effort.head,
+        bits=tuple(int(bits) for bits in effort.bits),
+        width=effort.width,
         cpus=cpus,
         frequency_hz=point.frequency_hz,
         duty=point.duty,
         latency_s=point.latency_s,
+        onward=effort.onward,
     )

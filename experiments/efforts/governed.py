@@ -58,7 +58,11 @@ def tables_of(
 ) -> dict[str, OperatingPointTable]:
     """Return the points of bits alone and of all measured efforts."""
     network = load_artifact(artifact)
-    whole = tuple(m for m in network.measured if m.effort.width == 1.0 and m.effort.head == "leaf")
+    whole = tuple(
+        m
+        for m in network.measured
+        if m.effort.width == 1.0 and m.effort.head == "leaf" and m.effort.onward is None
+    )
     tables = {
         name: build_points(
             plant, replace(network, measured=measured), images_per_frame=images_per_frame

@@ -3,7 +3,8 @@
 import numpy as np
 
 from adaptive.artifact import load_artifact
-from adaptive.engine.native import Mode, NativeEngine
+from adaptive.engine.compiled_plan import Mode
+from adaptive.engine.native import NativeEngine
 from adaptive.precision import Bits, Effort, PrecisionPlan
 from experiments.engine_bench.peers.serve import Request, Session, serve
 

@@ -7,16 +7,19 @@ import shutil
 import subprocess
 import sys
 import threading
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from control import LADDER
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec import structs
 
 import adaptive.link
 from adaptive.link.page import LARGEST_PLAN, PageReader, PageWriter
 from adaptive.link.plan import Heat, Plan, headroom, plan_of
+from adaptive.measured import OnwardEntry
 from adaptive.precision import Bits
 
 C = Path(adaptive.link.__file__).parent / "c"
@@ -30,7 +33,22 @@ def some_plan(sequence: int, **fields: object) -> Plan:
     return Plan(sequence, **(values | fields))  # type: ignore[arg-type]
 
 
-plans = st.builds(
+def with_onward(plan: Plan, onward: OnwardEntry | None) -> Plan:
+    """Let what a plan goes on to have as many layers as the plan."""
+    if onward is None:
+        return plan
+    return replace(plan, onward=structs.replace(onward, bits=tuple(map(Bits, plan.bits))[::-1]))
+
+
+onwards = st.builds(
+    OnwardEntry,
+    bits=st.just(()),
+    width=st.floats(0.01, 1.0),
+    head=st.text(st.characters(codec="ascii", exclude_characters="\0"), max_size=31),
+    threshold=st.floats(0.0, 1.0),
+    share=st.floats(0.0, 1.0),
+)
+plain_plans = st.builds(
     Plan,
     sequence=st.integers(1, 2**32 - 1),
     point=st.text(st.characters(blacklist_characters="\0", codec="utf-8"), max_size=23),
@@ -43,6 +61,7 @@ plans = st.builds(
     duty=st.floats(0, 1),
     latency_s=st.floats(0, 1e3),
 )
+plans = st.builds(with_onward, plain_plans, st.none() | onwards)
 
 
 @given(plans)
@@ -117,8 +136,8 @@ def test_damage_is_never_taken_for_a_plan(tmp_path: Path) -> None:
 
 
 def test_what_is_no_page_is_refused(tmp_path: Path) -> None:
-    (tmp_path / "plan").write_bytes(b"x" * 4096)
-    with pytest.raises(ValueError, match=r"is no page of version 1"):
+    (tmp_path / "plan").write_bytes(b"x" * 8192)
+    with pytest.raises(ValueError, match=r"is no page of version 2"):
         PageReader(tmp_path / "plan")
 
 
@@ -147,11 +166,13 @@ def test_the_c_client_reads_the_same_plan(tmp_path: Path) -> None:
     source = tmp_path / "read.c"
     source.write_text(
         '#include <stdio.h>\n#include <stdlib.h>\n#include "adaptived.h"\n'
-        "int main(int n, char **a) { static char page[4096]; struct adaptived_plan p;"
-        ' struct adaptived_heat h; FILE *f = fopen(a[n - 1], "rb"); fread(page, 1, 4096, f);'
+        "int main(int n, char **a) { static char page[8192]; struct adaptived_plan p;"
+        ' struct adaptived_heat h; FILE *f = fopen(a[n - 1], "rb"); fread(page, 1, 8192, f);'
         " if (!adaptived_read_plan(page, &p) || !adaptived_read_heat(page, &h)) return 1;"
         ' printf("%u %s %s %u %u %.2f %llx %.1f", p.sequence, p.point, p.level, p.layers,'
-        " p.bits[1], p.duty, (unsigned long long)p.cpus, h.headroom); return 0; }\n"
+        " p.bits[1], p.duty, (unsigned long long)p.cpus, h.headroom);"
+        ' if (p.goes_on) printf(" > %s %.2f %.2f %.2f %u", p.onward_head, p.onward_width,'
+        " p.threshold, p.onward_share, p.bits[p.layers + 2]); return 0; }\n"
     )
     for name, target in ((source, "read"), (C / "client.c", "client")):
         subprocess.run(
@@ -160,12 +181,15 @@ def test_the_c_client_reads_the_same_plan(tmp_path: Path) -> None:
             check=True,
         )  # fmt: skip
     writer = PageWriter(tmp_path / "plan")
-    writer.write_plan(some_plan(7), 0.0)
     writer.write_heat(Heat(1.0, 77.0, 80.0, 0.9, safe=False))
-    done = subprocess.run(
-        [tmp_path / "read", tmp_path / "plan"], capture_output=True, text=True, check=False
-    )
-    assert done.stdout == "7 a72-1800MHz/all-8/100% leaf 3 16 0.75 9 0.9"
+    then = OnwardEntry((Bits.INT8, Bits.INT8, Bits.INT16), 0.5, "late", 0.75, 0.25)
+    told = "7 a72-1800MHz/all-8/100% leaf 3 16 0.75 9 0.9"
+    for onward, expected in ((None, told), (then, f"{told} > late 0.50 0.75 0.25 16")):
+        writer.write_plan(some_plan(7, onward=onward), 0.0)
+        done = subprocess.run(
+            [tmp_path / "read", tmp_path / "plan"], capture_output=True, text=True, check=False
+        )
+        assert done.stdout == expected
     writer.close()
 
 

@@ -15,7 +15,7 @@
 extern "C" {
 #endif
 
-#define AE_ABI_VERSION 2
+#define AE_ABI_VERSION 3
 
 typedef struct ae_engine ae_engine;
 typedef struct ae_plan ae_plan;
@@ -76,17 +76,33 @@ ae_plan *ae_plan_new(ae_engine *engine, const uint8_t *bits, int layers, ae_mode
  * need is not run. */
 ae_plan *ae_plan_at(ae_engine *engine, const uint8_t *bits, int layers, ae_mode mode, int width,
                     int head);
+
+/* A plan that answers with one head and, where that is unsure, goes on to another: what both need
+ * runs once. `bits` are those of both. */
+ae_plan *ae_plan_onward(ae_engine *engine, const uint8_t *bits, int layers, ae_mode mode, int width,
+                        int first_head, int head);
 void ae_plan_free(ae_plan *plan);
 
 /* Bytes of activations: what the plan's arena holds, and the most that is alive at any time. */
 size_t ae_plan_arena_bytes(const ae_plan *plan);
 size_t ae_plan_live_bytes(const ae_plan *plan);
 int ae_plan_outputs(const ae_plan *plan); /* codes answered for each image */
+int ae_plan_first_outputs(const ae_plan *plan); /* by the first head, 0 where there is none */
 int ae_plan_steps(const ae_plan *plan);
 
 /* Classify `count` images one after the other; `codes` receives outputs x count numbers. */
 int ae_run(ae_engine *engine, const ae_plan *plan, const uint8_t *images, int count,
            int32_t *codes);
+
+/* Whether to go on, asked of the first head's codes; it must not run this engine itself. */
+typedef int (*ae_unsure)(const int32_t *codes, void *context);
+
+/* Classify images with a plan made by ae_plan_onward. `first` receives the first head's codes of
+ * every image; the codes of those that go on follow one another in `codes`, and `went_on` tells
+ * which they are. Returns how many went on. */
+int ae_run_onward(ae_engine *engine, const ae_plan *plan, const uint8_t *images, int count,
+                  ae_unsure unsure, void *context, int32_t *first, int32_t *codes,
+                  uint8_t *went_on);
 
 /* Classify one image and tell what each step took; returns the number of steps. */
 int ae_profile(ae_engine *engine, const ae_plan *plan, const uint8_t *image, int32_t *codes,

@@ -122,6 +122,38 @@ bool fits(const ae_engine *engine, const ae_plan *plan) {
   return plan->engine == engine ? true : ae::fail("plan belongs to another engine");
 }
 
+ptrdiff_t image_bytes(const ae::Plan &plan) {
+  const ae::FileSignal &size = plan.network().file.signal(0);
+  return ptrdiff_t{size.height} * size.width * size.channels;
+}
+
+void run_steps(const ae::Job &job, size_t from, size_t to) {
+  for (size_t s = from; s < to; ++s) ae::run_step(job, job.plan->steps[s]);
+}
+
+ae_plan *compile(ae_engine *engine, const uint8_t *bits, int layers, ae_mode mode, int width,
+                 int first_head, int head) {
+  const auto widths = static_cast<int>(engine->file.header().variant_count);
+  if (width < 0 || width >= widths || head < 0) {
+    ae::fail("plan wants width %d of %d and head %d", width, widths, head);
+    return nullptr;
+  }
+  ae_plan *plan = make<ae_plan>();
+  if (!plan) {
+    ae::fail("no memory for a plan");
+    return nullptr;
+  }
+  plan->engine = engine;
+  const Locked locked(engine);
+  if (plan->plan.compile(engine->networks[width], bits, layers, mode == AE_EXACT,
+                         static_cast<uint32_t>(head), first_head) &&
+      grow_arena(engine, plan->plan.arena_bytes)) {
+    return plan;
+  }
+  unmake(plan);
+  return nullptr;
+}
+
 const char *operation(const ae::Network &network, const ae::Step &step) {
   static const char *const names[] = {"",        "convolution", "depthwise", "max_pool", "average",
                                       "add",     "concat",      "flatten",   "pad"};
@@ -194,25 +226,16 @@ ae_plan *ae_plan_new(ae_engine *engine, const uint8_t *bits, int layers, ae_mode
 
 ae_plan *ae_plan_at(ae_engine *engine, const uint8_t *bits, int layers, ae_mode mode, int width,
                     int head) {
-  const auto widths = static_cast<int>(engine->file.header().variant_count);
-  if (width < 0 || width >= widths || head < 0) {
-    ae::fail("plan wants width %d of %d and head %d", width, widths, head);
+  return compile(engine, bits, layers, mode, width, -1, head);
+}
+
+ae_plan *ae_plan_onward(ae_engine *engine, const uint8_t *bits, int layers, ae_mode mode, int width,
+                        int first_head, int head) {
+  if (first_head < 0 || first_head == head) {
+    ae::fail("plan goes on from head %d to %d, expected another one", first_head, head);
     return nullptr;
   }
-  ae_plan *plan = make<ae_plan>();
-  if (!plan) {
-    ae::fail("no memory for a plan");
-    return nullptr;
-  }
-  plan->engine = engine;
-  const Locked locked(engine);
-  if (plan->plan.compile(engine->networks[width], bits, layers, mode == AE_EXACT,
-                         static_cast<uint32_t>(head)) &&
-      grow_arena(engine, plan->plan.arena_bytes)) {
-    return plan;
-  }
-  unmake(plan);
-  return nullptr;
+  return compile(engine, bits, layers, mode, width, first_head, head);
 }
 
 void ae_plan_free(ae_plan *plan) {
@@ -222,6 +245,7 @@ void ae_plan_free(ae_plan *plan) {
 size_t ae_plan_arena_bytes(const ae_plan *plan) { return plan->plan.arena_bytes; }
 size_t ae_plan_live_bytes(const ae_plan *plan) { return plan->plan.live_bytes; }
 int ae_plan_outputs(const ae_plan *plan) { return plan->plan.outputs; }
+int ae_plan_first_outputs(const ae_plan *plan) { return plan->plan.first_outputs; }
 int ae_plan_steps(const ae_plan *plan) { return static_cast<int>(plan->plan.steps.size()); }
 
 int ae_run(ae_engine *engine, const ae_plan *plan, const uint8_t *images, int count,
@@ -229,15 +253,42 @@ int ae_run(ae_engine *engine, const ae_plan *plan, const uint8_t *images, int co
   if (!fits(engine, plan)) return -1;
   const Locked locked(engine);
   bind_caller(engine);
-  const ae::FileSignal &size = plan->plan.network().file.signal(0);
-  const ptrdiff_t image = ptrdiff_t{size.height} * size.width * size.channels;
-  const ae::Job job{&plan->plan.network(), &plan->plan, &engine->pool, engine->arena};
+  const ae::Plan &p = plan->plan;
+  const ptrdiff_t image = image_bytes(p);
+  const ae::Job job{&p.network(), &p, &engine->pool, engine->arena};
   for (int i = 0; i < count; ++i) {
     ae::load_image(job, images + i * image);
-    for (size_t s = 1; s < plan->plan.steps.size(); ++s) ae::run_step(job, plan->plan.steps[s]);
-    ae::read_codes(job, codes + ptrdiff_t{i} * plan->plan.outputs);
+    run_steps(job, 1, p.steps.size());
+    ae::read_codes(job, p.head, codes + ptrdiff_t{i} * p.outputs);
   }
   return 0;
+}
+
+int ae_run_onward(ae_engine *engine, const ae_plan *plan, const uint8_t *images, int count,
+                  ae_unsure unsure, void *context, int32_t *first, int32_t *codes,
+                  uint8_t *went_on) {
+  if (!fits(engine, plan)) return -1;
+  const ae::Plan &p = plan->plan;
+  if (p.first_head < 0 || !unsure) {
+    ae::fail(unsure ? "plan has no first head" : "unsure is NULL");
+    return -1;
+  }
+  const Locked locked(engine);
+  bind_caller(engine);
+  const ptrdiff_t image = image_bytes(p);
+  const ae::Job job{&p.network(), &p, &engine->pool, engine->arena};
+  int onward = 0;
+  for (int i = 0; i < count; ++i) {
+    int32_t *early = first + ptrdiff_t{i} * p.first_outputs;
+    ae::load_image(job, images + i * image);
+    run_steps(job, 1, p.first_steps);
+    ae::read_codes(job, p.first_head, early);
+    went_on[i] = unsure(early, context) != 0;
+    if (!went_on[i]) continue;
+    run_steps(job, p.first_steps, p.steps.size());
+    ae::read_codes(job, p.head, codes + ptrdiff_t{onward++} * p.outputs);
+  }
+  return onward;
 }
 
 int ae_profile(ae_engine *engine, const ae_plan *plan, const uint8_t *image, int32_t *codes,
@@ -266,7 +317,7 @@ int ae_profile(ae_engine *engine, const ae_plan *plan, const uint8_t *image, int
                 operation(*job.network, step), step.bits, end - begin,
                 ae::macs_of(*job.network, step), ae::bytes_of(job, step)};
   }
-  ae::read_codes(job, codes);
+  ae::read_codes(job, plan->plan.head, codes);
   return count;
 }
 

@@ -429,9 +429,9 @@ void run_step(const Job &job, const Step &step) {
   step.action == Action::kNarrow ? run_narrow(task) : run_node(task);
 }
 
-void read_codes(const Job &job, int32_t *codes) {
-  const Geometry &g = job.plan->geometry(job.plan->head);
-  const Planes p = job.plan->planes(job.plan->head, job.arena);
+void read_codes(const Job &job, int32_t buffer, int32_t *codes) {
+  const Geometry &g = job.plan->geometry(buffer);
+  const Planes p = job.plan->planes(buffer, job.arena);
   for (int y = 0; y < g.height; ++y) {
     for (int x = 0; x < g.width; ++x) {
       const uint8_t *at = p.at + y * p.row + x * p.column;

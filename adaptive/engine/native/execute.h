@@ -16,7 +16,8 @@ struct Job {
 
 void load_image(const Job &job, const uint8_t *image);
 void run_step(const Job &job, const Step &step);
-void read_codes(const Job &job, int32_t *codes);
+// The answer in a buffer.
+void read_codes(const Job &job, int32_t buffer, int32_t *codes);
 
 // Products and bytes of one step, for one image.
 int64_t macs_of(const Network &network, const Step &step);

@@ -5,26 +5,37 @@
 namespace ae {
 
 bool Plan::compile(const Network &network, const uint8_t *bits, int layers, bool exact,
-                   uint32_t head_number) {
+                   uint32_t head_number, int32_t first_number) {
   network_ = &network;
   const Graph &file = network.file;
   const uint32_t nodes = file.node_count(), signals = file.signal_count();
-  if (head_number >= file.header().head_count) {
-    return fail("plan wants head %u, the network has %u", head_number, file.header().head_count);
+  const uint32_t heads = file.header().head_count;
+  if (head_number >= heads || first_number >= static_cast<int32_t>(heads)) {
+    return fail("plan wants head %u after %d, the network has %u", head_number, first_number, heads);
   }
-  if (!node_bits_.resize(nodes) || !wanted_.resize(signals) || !carried_.resize(signals) ||
-      !needed_.resize(signals) || !buffer_of.resize(signals)) {
+  if (!node_bits_.resize(nodes) || !wanted_.resize(signals) || !early_.resize(signals) ||
+      !carried_.resize(signals) || !needed_.resize(signals) || !buffer_of.resize(signals)) {
     return fail("no memory for a plan of %u nodes", nodes);
   }
   if (!read_bits(bits, layers)) return false;
   const int32_t answer = file.head(head_number);
+  const int32_t first = first_number < 0 ? -1 : file.head(static_cast<uint32_t>(first_number));
+  if (first >= 0) {
+    trace_back(first);
+    for (size_t i = 0; i < signals; ++i) early_[i] = wanted_[i];
+  }
   trace_back(answer);
-  trace_low_planes(answer);
-  if (!lay_out_steps(exact, answer)) return false;
-  const FileSignal &last = file.signal(static_cast<uint32_t>(answer));
-  outputs = last.height * last.width * last.channels;
+  trace_low_planes(answer, first);
+  if (!lay_out_steps(exact, answer, first)) return false;
+  outputs = outputs_of(answer);
+  if (first >= 0) first_outputs = outputs_of(first);
   arena_bytes = place_buffers(buffers, &live_bytes);
   return arena_bytes != SIZE_MAX ? true : fail("no memory to place %zu buffers", buffers.size());
+}
+
+int Plan::outputs_of(int32_t answer) const {
+  const FileSignal &last = network_->file.signal(static_cast<uint32_t>(answer));
+  return last.height * last.width * last.channels;
 }
 
 bool Plan::read_bits(const uint8_t *bits, int layers) {
@@ -125,12 +136,13 @@ bool Plan::narrows(uint32_t i) const {
 }
 
 // A low plane is stored only where it says something and somebody reads it.
-void Plan::trace_low_planes(int32_t answer) {
+void Plan::trace_low_planes(int32_t answer, int32_t first) {
   const uint32_t nodes = network_->file.node_count();
   for (uint32_t i = 0; i < nodes; ++i) {
     carried_[i + 1] = carried_by(network_->file.node(i));
   }
   needed_[static_cast<size_t>(answer)] = 1;
+  if (first >= 0) needed_[static_cast<size_t>(first)] = 1;
   for (uint32_t i = nodes; i-- > 0;) {
     if (wanted_[i + 1]) require_low(network_->file.node(i), needed_[i + 1] != 0);
   }
@@ -199,7 +211,7 @@ void Plan::add_node(uint32_t i, bool exact, size_t *count) {
   steps[(*count)++] = step;
 }
 
-bool Plan::lay_out_steps(bool exact, int32_t answer) {
+bool Plan::lay_out_steps(bool exact, int32_t answer, int32_t first) {
   const uint32_t nodes = network_->file.node_count();
   size_t step_count = 1, buffer_count = 1;
   for (uint32_t i = 0; i < nodes; ++i) {
@@ -217,7 +229,13 @@ bool Plan::lay_out_steps(bool exact, int32_t answer) {
   buffer_of[0] = add_buffer(0, false, border, 0);
   steps[count++] = {Action::kLoad, 0, Products::kHigh, -1, -1, -1, -1, buffer_of[0], 0};
   for (uint32_t i = 0; i < nodes; ++i) {
-    if (works(i)) add_node(i, exact, &count);
+    if (works(i) && early_[i + 1]) add_node(i, exact, &count);
+  }
+  first_steps = count;
+  if (first >= 0) first_head = buffer_of[static_cast<size_t>(first)];
+  if (first_head >= 0) buffers[static_cast<size_t>(first_head)].last = static_cast<int>(count);
+  for (uint32_t i = 0; i < nodes; ++i) {
+    if (works(i) && !early_[i + 1]) add_node(i, exact, &count);
   }
   head = buffer_of[static_cast<size_t>(answer)];
   buffers[static_cast<size_t>(head)].last = static_cast<int>(count);

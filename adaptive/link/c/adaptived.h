@@ -12,7 +12,7 @@
 #include <string.h>
 
 #define ADAPTIVED_SOCKET "/run/adaptived/control.sock" /* SOCK_SEQPACKET, one JSON object a packet */
-#define ADAPTIVED_PAGE_SIZE 4096
+#define ADAPTIVED_PAGE_SIZE 8192
 #define ADAPTIVED_LARGEST_PLAN 1024
 
 struct adaptived_plan {
@@ -25,9 +25,13 @@ struct adaptived_plan {
     double latency_s;      /* expected for a frame */
     uint64_t cpus;         /* bit n: processor n */
     uint32_t layers;
-    uint32_t pad;
+    uint32_t goes_on;      /* whether it goes on where the likeliest node is below the threshold */
     char point[96], level[32], head[32];
-    uint8_t bits[ADAPTIVED_LARGEST_PLAN];
+    double threshold;      /* of probability, 0..1; these are 0 where it does not go on */
+    double onward_share;   /* of the images that are expected to go on */
+    double onward_width;
+    char onward_head[32];
+    uint8_t bits[2 * ADAPTIVED_LARGEST_PLAN]; /* of each layer; then those of what it goes on to */
 };
 
 struct adaptived_heat {
@@ -54,13 +58,14 @@ static inline int adaptived_read_plan(const void *page, struct adaptived_plan *p
 {
     const uint8_t *bytes = page;
     const size_t fixed = offsetof(struct adaptived_plan, bits);
-    if (memcmp(bytes, "ADAPTPG1", 8) != 0)
+    if (memcmp(bytes, "ADAPTPG2", 8) != 0)
         return 0;
     for (int tries = 0; tries < 4; tries++) {
         uint32_t turn = __atomic_load_n((const uint32_t *)(bytes + 16), __ATOMIC_ACQUIRE);
-        memcpy(plan, bytes + (turn & 1 ? 2048 : 256), sizeof *plan);
+        memcpy(plan, bytes + (turn & 1 ? 4096 : 256), sizeof *plan);
         if (plan->sequence && plan->layers <= ADAPTIVED_LARGEST_PLAN &&
-            plan->crc == adaptived_crc32(&plan->sequence, fixed - 4 + plan->layers))
+            plan->crc == adaptived_crc32(&plan->sequence,
+                                         fixed - 4 + plan->layers * (plan->goes_on ? 2 : 1)))
             return 1;
     }
     return 0;

@@ -466,7 +466,7 @@ def test_row_35_a_torn_page_gives_the_last_good_plan(folder: Path) -> None:
     reader = PageReader(folder / "plan")
     assert reader.plan() == plan
     with (folder / "plan").open("r+b") as file:
-        for start in (256, 2048):
+        for start in (256, 4096):
             file.seek(start + 4)
             file.write(b"\x09\0\0\0")  # another number, and so a CRC that does not hold
     assert reader.plan() == plan

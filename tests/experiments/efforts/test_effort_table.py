@@ -1,3 +1,4 @@
+import argparse
 import json
 from pathlib import Path
 
@@ -11,14 +12,14 @@ from adaptive.config import load_board
 from adaptive.cost import bytes_of, macs_of
 from adaptive.cost_table import load_costs
 from adaptive.errors import ConfigError
-from adaptive.escalation import Escalation, expected_macs
-from adaptive.precision import Bits, Effort, PrecisionPlan
+from adaptive.precision import Bits, Effort, Onward, PrecisionPlan
 from experiments import effort_table
-from experiments.commands import evaluate
+from experiments.commands import escalate, evaluate
 from experiments.efforts.answered import Answered, answered
+from experiments.efforts.escalations import choose_escalations, with_share
 from experiments.efforts.front import front_figures
 from experiments.efforts.governed import GovernedRow, tables_of
-from experiments.efforts.rows import choose_escalations, escalation_row, uniform_efforts
+from experiments.efforts.rows import escalation_row, uniform_efforts
 from models.calibrate import calibrate_ranges
 from models.convert import convert
 from models.data import load_digits
@@ -114,13 +115,56 @@ def test_an_escalation_is_chosen_on_one_set_and_reported_on_another(artifact: Ar
         early: of([1, 1, 1, 0], [0.9, 0.8, 0.7, 0.4]),
         leaf: of([1, 1, 1, 1], [1.0] * 4),
     }
-    (rule,) = choose_escalations(artifact, known)
-    assert rule == Escalation(early, leaf, COARSE, 0.7)
+    (rule,) = choose_escalations(artifact, known)  # those of all losses are the same
+    assert rule.effort.first == early
+    assert rule.effort.onward == Onward(leaf, 0.7, 0.5)
+    assert (rule.images, dict(rule.correct)) == (4, {COARSE: 4})
     fresh = {early: of([1, 0, 0, 0], [0.9, 0.8, 0.6, 0.5]), leaf: of([0, 1, 1, 0], [1.0] * 4)}
     row = escalation_row(artifact, rule, fresh)
     assert row.top1 == 0.5
-    assert row.macs == round(expected_macs(artifact, rule, 0.5))
+    assert row.macs == macs_of(artifact, with_share(rule.effort, 0.5))
     assert bytes_of(artifact, early) < row.bytes < bytes_of(artifact, leaf) + 10
+
+
+def test_the_threshold_of_one_half_is_counted_on_the_other(artifact: Artifact) -> None:
+    plan = PrecisionPlan.uniform(artifact.layers, Bits.INT8)
+    early, leaf = Effort(plan, head="early"), Effort(plan)
+    # Even images put the threshold at 0.5, odd ones at 0.8: each half is held to the other's.
+    known = {
+        early: of([0, 1, 1, 0, 1, 1], [0.4, 0.9, 0.5, 0.6, 0.9, 0.8]),
+        leaf: of([1, 1, 1, 1, 1, 1], [1.0] * 6),
+    }
+    (rule,) = choose_escalations(artifact, known)
+    assert rule.effort.onward is not None
+    assert rule.effort.onward.threshold == 0.8
+    assert dict(rule.correct) == {COARSE: 5}  # one is wrong at 0.6, sure enough for the even
+
+
+def test_escalations_come_into_the_artifact_and_its_table(
+    path: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    parser = argparse.ArgumentParser()
+    escalate.add_arguments(parser)
+    out = str(tmp_path / "made.npz")
+    arguments = ["--artifact", "digits_early", "-o", out, "--json"]
+    assert escalate.run(parser.parse_args(arguments)) == 0
+    rows = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    made = load_artifact(out)
+    onward = [m for m in made.measured if m.effort.onward is not None]
+    assert [row["effort"] for row in rows] == [entry.effort.code for entry in onward]
+    for entry in onward:
+        (level,) = entry.correct
+        assert macs_of(made, entry.effort) < macs_of(made, Effort(entry.effort.plan))
+        plain = made.measurement(entry.effort.first)
+        assert plain is not None
+        assert entry.accuracy[level] >= plain.accuracy[level] - 0.02
+    parsed = parser.parse_args(["--artifact", "digits", "-o", out])
+    with pytest.raises(ConfigError, match="has one width and one head"):
+        escalate.run(parsed)
+    assert effort_table.main(["--artifact", out, "--images", "50", "--json"]) == 0
+    codes = {json.loads(line)["effort"] for line in capsys.readouterr().out.splitlines()}
+    assert {">" in code for code in codes} == {True, False}
+    assert path
 
 
 def test_a_table_without_efforts_and_wrong_counts_are_refused(
