@@ -2,6 +2,9 @@
 
 import math
 
+import numpy as np
+from numpy.typing import NDArray
+
 NORMAL_QUANTILE_95 = 1.959963984540054
 """The 97.5 % quantile of the normal distribution: two-sided 95 %."""
 
@@ -44,3 +47,24 @@ def wilson_interval(successes: int, trials: int) -> tuple[float, float]:
     centre = (share + spread / 2) / (1 + spread)
     half = math.sqrt(spread * (share * (1 - share) + spread / 4)) / (1 + spread)
     return max(0.0, centre - half), min(1.0, centre + half)
+
+
+def paired_difference(
+    left: NDArray[np.bool_], right: NDArray[np.bool_]
+) -> tuple[float, float, float]:
+    """Compute the difference of two shares on the same trials, with its normal 95 % interval.
+
+    Parameters
+    ----------
+    left, right
+        Whether each of at least two trials was a success, shape (N,).
+
+    Returns
+    -------
+    tuple of float
+        Share of `left` less that of `right`, and the lower and upper end.
+    """
+    each = left.astype(np.float64) - right
+    value = float(each.mean())
+    half = NORMAL_QUANTILE_95 * float(each.std(ddof=1)) / math.sqrt(len(each))
+    return value, value - half, value + half

@@ -2,20 +2,23 @@
 
     python -m experiments.effort_table [--artifact NAME ...] [--data-dir DIR] [--json]
     python -m experiments.effort_table [--artifact NAME ...] --front | --governed
+    python -m experiments.effort_table --artifact NAME --alone FILE ...
 
 Widths, heads and uniform precisions on the held-out images, through the integer engine, level by
 level; then escalations, those of the artifact or calibrated here, with their mean costs.
 `--front` compares what all efforts offer with what bits alone do, on the bundled accelerator;
-`--governed` what a governor makes of them on hot days, in simulation.
+`--governed` what a governor makes of them on hot days, in simulation; `--alone FILE ...` holds the
+widths against networks of the same width trained alone, and notes what those gave.
 """
 
 import argparse
 import json
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict
 from itertools import product
 from pathlib import Path
+from statistics import median
 from typing import TypeVar
 
 from adaptive.artifact import Artifact, artifact_names, load_artifact
@@ -25,6 +28,7 @@ from adaptive.errors import ConfigError
 from adaptive.precision import Effort
 from experiments.commands.evaluate import check_fit, chosen_dataset, watched
 from experiments.docs import console_table, markdown_table, replace_block
+from experiments.efforts.alone import AloneRow, alone_rows, note_alone
 from experiments.efforts.answered import Answered, answered
 from experiments.efforts.escalations import choose_escalations
 from experiments.efforts.front import front_figures
@@ -34,13 +38,15 @@ from experiments.metric import Metric
 from experiments.study_config import exit_code
 from models.data import ImageSet
 
-_Row = TypeVar("_Row", EffortRow, GovernedRow)
+_Row = TypeVar("_Row", EffortRow, GovernedRow, AloneRow, Metric)
 BOARDS = ("odroid-xu4", "rpi4b")
 SCENARIO, AMBIENTS_DEGC = "bursts", (40.0, 55.0)
 GOVERNED = (
     "board", "ambient", "points", "governor", "reward", "share of bound", "answered",
     "mJ a right answer", "s above cap",
 )  # fmt: skip
+ALONE = ("effort", "M MAC", "nested", "alone", "difference, points", "95 % interval")
+FRONT = ("figure", "value")
 HEADER = ("effort", "level", "M MAC", "kB", "top-1", "95 % interval")
 
 
@@ -58,6 +64,10 @@ def arguments_of(arguments: list[str]) -> argparse.Namespace:
     instead = parser.add_mutually_exclusive_group()
     instead.add_argument("--front", action="store_true", help="compare with bits alone instead")
     instead.add_argument("--governed", action="store_true", help="the same in simulated runs")
+    instead.add_argument(
+        "--alone", type=Path, nargs="+", metavar="FILE", help="artifacts trained alone"
+    )
+    parser.add_argument("--seeds", type=int, default=3, help="of --governed's frames (3)")
     parser.add_argument(
         "--board", action="append", metavar="NAME", help="of --governed (odroid-xu4, rpi4b)"
     )
@@ -129,6 +139,39 @@ def fronts_of(artifact: Artifact, args: argparse.Namespace) -> list[Metric]:
     return list(front_figures(artifact, found, load_costs("accelerator", artifact)))
 
 
+def widths_alone(artifact: Artifact, args: argparse.Namespace) -> list[AloneRow]:
+    """Return the rows of one network's widths, and note what the networks alone gave."""
+    test = images_of(artifact, args)[1]
+    found = measured(artifact, test, "test", args.engine)
+    others = [load_artifact(path) for path in args.alone]
+    rows = [
+        row
+        for other in others
+        for row in alone_rows(artifact, found, other, measured(other, test, "test", args.engine))
+    ]
+    note_alone(artifact, others)
+    return rows
+
+
+def _alone_cells(row: AloneRow) -> tuple[str, ...]:
+    """Format a width for people."""
+    low, high = 100 * row.low, 100 * row.high
+    return (
+        row.effort,
+        f"{row.macs / 1e6:.2f}",
+        f"{100 * row.nested:.2f} %",
+        f"{100 * row.alone:.2f} %",
+        f"{100 * row.difference:+.2f}",
+        f"{low:+.2f} .. {high:+.2f}",
+    )
+
+
+def _front_cells(row: Metric) -> tuple[str, ...]:
+    """Format a figure of the fronts for people."""
+    value = f"{1e6 * row.value:.2f} uJ" if row.unit == "J" else f"{row.value:.3f}"
+    return row.metric, value
+
+
 def _cells(row: EffortRow) -> tuple[str, ...]:
     """Format a row for people."""
     return (
@@ -143,11 +186,11 @@ def _cells(row: EffortRow) -> tuple[str, ...]:
 
 def runs_of(named: str, args: argparse.Namespace) -> list[GovernedRow]:
     """Return the simulated runs of one network."""
-    cases = list(product(args.board or BOARDS, AMBIENTS_DEGC))
+    cases = list(product(args.board or BOARDS, AMBIENTS_DEGC, range(args.seeds)))
     rows: list[GovernedRow] = []
     refused: list[str] = []
-    with watched(f"{len(cases)} boards and ambients") as progress:
-        for done, (board, ambient_degc) in enumerate(cases, 1):
+    with watched(f"{len(cases)} boards, ambients and seeds") as progress:
+        for done, (board, ambient_degc, seed) in enumerate(cases, 1):
             try:
                 rows += governed_rows(
                     named,
@@ -155,10 +198,12 @@ def runs_of(named: str, args: argparse.Namespace) -> list[GovernedRow]:
                     scenario=SCENARIO,
                     ambient_degc=ambient_degc,
                     minutes=args.minutes,
+                    seed=seed,
                 )
             except ConfigError as error:
                 # Too hot for a board at all: the other cases still say something.
-                refused.append(str(error))
+                if str(error) not in refused:
+                    refused.append(str(error))
             progress(done / len(cases))
     if not rows:
         raise ConfigError(refused[0])
@@ -167,34 +212,53 @@ def runs_of(named: str, args: argparse.Namespace) -> list[GovernedRow]:
     return rows
 
 
-def _governed_cells(row: GovernedRow) -> tuple[str, ...]:
-    """Format a run for people."""
-    energy_j = row.energy_per_correct_j
+def _over_seeds(rows: Sequence[GovernedRow]) -> list[tuple[GovernedRow, ...]]:
+    """Gather the runs that differ in their seed alone."""
+    found: dict[object, list[GovernedRow]] = {}
+    for row in rows:
+        key = (row.board, row.ambient_degc, row.points, row.governor)
+        found.setdefault(key, []).append(row)
+    return [tuple(runs) for runs in found.values()]
+
+
+def _governed_cells(runs: tuple[GovernedRow, ...]) -> tuple[str, ...]:
+    """Format the runs of all seeds for people: medians, of the share also the range."""
+    one, shares = runs[0], [run.share for run in runs]
+    energies = [r.energy_per_correct_j for r in runs if r.energy_per_correct_j is not None]
+    spread = f" ({min(shares):.3f} .. {max(shares):.3f})" if len(runs) > 1 else ""
     return (
-        row.board,
-        f"{row.ambient_degc:.0f}",
-        row.points,
-        row.governor,
-        f"{row.reward:.3f}",
-        f"{row.share:.3f}",
-        f"{row.answered:.3f}",
-        "-" if energy_j is None else f"{1e3 * energy_j:.2f}",
-        f"{row.time_above_cap_s:.1f}",
+        one.board,
+        f"{one.ambient_degc:.0f}",
+        one.points,
+        one.governor,
+        f"{median(run.reward for run in runs):.3f}",
+        f"{median(shares):.3f}{spread}",
+        f"{median(run.answered for run in runs):.3f}",
+        f"{1e3 * median(energies):.2f}" if energies else "-",
+        f"{max(run.time_above_cap_s for run in runs):.1f}",
     )
 
 
 def main(arguments: list[str]) -> int:
-    """Print the table of each network, its fronts or its runs."""
+    """Print the table of each network, its fronts, its runs or its widths."""
     args = arguments_of(arguments)
+    if args.seeds < 1:
+        raise ConfigError(f"--seeds is {args.seeds}, expected 1 or more")
     for named, artifact in chosen_artifacts(args.artifact).items():
+        name = artifact.name
         if args.front:
-            for figure in fronts_of(artifact, args):
-                print(figure.to_json() if args.json else f"{figure.metric}: {figure.value:.4g}")
+            figures = fronts_of(artifact, args)
+            _show(f"front {name}", FRONT, figures, map(_front_cells, figures), args)
         elif args.governed:
             runs = runs_of(named, args)
-            _show(f"governed {artifact.name}", GOVERNED, runs, _governed_cells, args)
+            cells = map(_governed_cells, _over_seeds(runs))
+            _show(f"governed {name}", GOVERNED, runs, cells, args)
+        elif args.alone:
+            widths = widths_alone(artifact, args)
+            _show(f"alone {name}", ALONE, widths, map(_alone_cells, widths), args)
         else:
-            _show(f"efforts {artifact.name}", HEADER, rows_of(artifact, args), _cells, args)
+            rows = rows_of(artifact, args)
+            _show(f"efforts {name}", HEADER, rows, map(_cells, rows), args)
     return 0
 
 
@@ -202,18 +266,18 @@ def _show(
     title: str,
     header: tuple[str, ...],
     rows: Sequence[_Row],
-    cells_of: Callable[[_Row], tuple[str, ...]],
+    cells: Iterable[tuple[str, ...]],
     args: argparse.Namespace,
 ) -> None:
-    """Print rows, and put them into a page where one is named."""
-    cells = [cells_of(row) for row in rows]
+    """Print rows as JSON or as cells, and put these into a page where one is named."""
+    table = list(cells)
     if args.json:
         for row in rows:
             print(json.dumps(asdict(row)), flush=True)
     else:
-        print(f"{title}\n{console_table(header, cells)}", flush=True)
+        print(f"{title}\n{console_table(header, table)}", flush=True)
     if args.doc:
-        replace_block(args.doc, title, markdown_table(header, cells))
+        replace_block(args.doc, title, markdown_table(header, table))
 
 
 if __name__ == "__main__":

@@ -58,7 +58,7 @@ ARTIFACTS = Path(__file__).parents[1] / "adaptive" / "artifacts"
 class Recipe:
     """One entry of the YAML file: what is built, and how it learns.
 
-    `first` is a cycle of nested widths before that of `float`.
+    `earlier` are cycles of nested widths before that of `float`.
     """
 
     network: NetworkConfig
@@ -66,12 +66,12 @@ class Recipe:
     joint: JointRecipe
     random_plans: int
     arithmetic: Arithmetic = Arithmetic.AFFINE
-    first: FloatRecipe | None = None
+    earlier: tuple[FloatRecipe, ...] = ()
 
     @property
     def float_epochs(self) -> int:
         """Epochs of all float cycles."""
-        return self.float.epochs + (0 if self.first is None else self.first.epochs)
+        return sum(cycle.epochs for cycle in (*self.earlier, self.float))
 
 
 @dataclass(frozen=True, slots=True)
@@ -232,11 +232,12 @@ def train_efforts(
     """Train some widths of a nested float network, with all heads, in place."""
     heads = study.recipe.network.head_levels
     names = tuple(f"{width:g}/{head}" for width in widths for head in (LEAF, *heads))
-    first, last = folders.work / "first.pt", folders.work / "float.pt"
-    cycles = [(last, study.recipe.float)]
-    if study.recipe.first is not None and not last.exists():
-        cycles.insert(0, (first, study.recipe.first))
-    for checkpoint, recipe in cycles:
+    cycles = [(f"earlier{k}.pt", recipe) for k, recipe in enumerate(study.recipe.earlier)]
+    cycles.append(("float.pt", study.recipe.float))
+    checkpoints = [(folders.work / name, recipe) for name, recipe in cycles]
+    # Each cycle begins with the weights of the one before: only the last one begun is gone on with.
+    begun = [k for k, (checkpoint, _) in enumerate(checkpoints) if checkpoint.exists()]
+    for checkpoint, recipe in checkpoints[max(begun, default=0) :]:
         train_nested(
             network,
             data,

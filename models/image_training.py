@@ -37,7 +37,8 @@ class FloatRecipe:
     is how far images are moved, `mirror` whether they are mirrored. `level_weights` weighs the
     cross entropy of each level of the label tree; the leaves alone if there are none. `bfloat16`
     computes products in that type, twice as fast where the processor has it; weights stay float32.
-    Of nested widths, `drawn_widths` of those between the widest and the narrowest join each step.
+    Of nested widths, `drawn_widths` of those between the widest and the narrowest join each step;
+    `narrow_weight` weighs the loss of every width but the widest.
     """
 
     seed: int
@@ -52,9 +53,10 @@ class FloatRecipe:
     bfloat16: bool = False
     mirror: bool = True
     drawn_widths: int = 1
+    narrow_weight: float = 1.0
 
     def __post_init__(self) -> None:
-        _above_zero(self, "epochs", "batch", "peak_rate")
+        _above_zero(self, "epochs", "batch", "peak_rate", "narrow_weight")
         if self.drawn_widths < 0:
             raise ValueError(f"drawn_widths is {self.drawn_widths}, expected 0 or more")
 

@@ -75,7 +75,8 @@ def train_nested(
         widest = answers(images, widths[0])
         loss = loss_of_heads.of_labels(widest, labels)
         for width in _drawn(widths[1:], recipe.drawn_widths, rng):
-            loss = loss + loss_of_heads.of_teacher(answers(images, width), widest[LEAF])
+            narrow = loss_of_heads.of_teacher(answers(images, width), widest[LEAF])
+            loss = loss + recipe.narrow_weight * narrow
         return loss
 
     def score() -> dict[str, float]:

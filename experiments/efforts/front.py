@@ -7,6 +7,7 @@ from adaptive.cost_table import CostTable, Objective
 from adaptive.pareto import hypervolume
 from adaptive.precision import Effort
 from experiments.efforts.answered import Answered
+from experiments.efforts.escalations import played, with_share
 from experiments.metric import Metric
 
 LOSSES = (0.005, 0.01, 0.02, 0.04)
@@ -19,10 +20,11 @@ FLOOR = 0.1
 def front_figures(
     artifact: Artifact, found: Mapping[Effort, Answered], costs: CostTable
 ) -> Iterator[Metric]:
-    """Yield energies at some losses and hypervolumes, over bits alone and over all efforts.
+    """Yield energies at some losses and hypervolumes, over bits, all efforts, and escalations too.
 
-    Hypervolumes are shares of the box from no energy to that of the dearest effort, and from the
-    best accuracy at the leaves down by 0.1.
+    Escalations are the artifact's, with the shares that go on on these images. Hypervolumes are
+    shares of the box from no energy to that of the dearest effort, and from the best accuracy at
+    the leaves down by 0.1.
     """
     level = artifact.labels.levels[0]
     gain = {
@@ -30,10 +32,16 @@ def front_figures(
         for effort, answers in found.items()
         if level in answers.right
     }
-    energy_j = {effort: costs.of(effort, Objective.ENERGY) for effort in gain}
     of_bits = {e for e in gain if e.width == 1.0 and e.head == "leaf"}
-    best, most_j = max(gain.values()), max(energy_j.values())
-    for name, members in (("bits", of_bits), ("efforts", set(gain))):
+    plain = set(gain)
+    for entry in artifact.measured:
+        if entry.effort.onward is not None and level in entry.correct:
+            right, went_on = played(entry.effort, level, found)
+            gain[with_share(entry.effort, float(went_on.mean()))] = float(right.mean())
+    energy_j = {effort: costs.of(effort, Objective.ENERGY) for effort in gain}
+    best, most_j = max(gain[e] for e in plain), max(energy_j[e] for e in plain)
+    sets = {"bits": of_bits, "efforts": plain, "efforts and escalations": set(gain)}
+    for name, members in sets.items():
         for loss in LOSSES:
             fitting = [energy_j[e] for e in members if gain[e] >= best - loss - 1e-12]
             if fitting:

@@ -14,12 +14,16 @@ from adaptive.config import load_board
 from adaptive.cost import build_points
 from adaptive.operating_point import OperatingPointTable, save_points
 from adaptive.plant import Plant
+from experiments.efforts.alone import separate_networks
 from experiments.oracle.search import offline_bound
 from experiments.stream import DIGITS_PER_FORM
 from experiments.study import Study, prepare
 
 GOVERNORS = ("predictive", "tvfs")
 """Ours, and the baseline that shrinks the network as the clock falls."""
+
+SEPARATE = "separate networks"
+"""Points of as many networks as there are widths, each trained alone: what that baseline is for."""
 
 BELOW_K = 1.0
 """Runs are held against the bound at this much below the cap [K]."""
@@ -32,7 +36,8 @@ class GovernedRow:
     Attributes
     ----------
     points
-        `bits`: the full width and the leaf head alone; `efforts`: all that was measured.
+        `bits`: the full width and the leaf head alone; `efforts`: all that was measured;
+        `separate networks`: the widths, each with the accuracy of a network trained alone.
     reward
         Worth of its frames, over the best effort's on all frames demanded [0..1].
     share
@@ -46,6 +51,7 @@ class GovernedRow:
     ambient_degc: float
     points: str
     governor: str
+    seed: int
     reward: float
     share: float
     answered: float
@@ -56,18 +62,20 @@ class GovernedRow:
 def tables_of(
     plant: Plant, artifact: str, *, images_per_frame: int
 ) -> dict[str, OperatingPointTable]:
-    """Return the points of bits alone and of all measured efforts."""
+    """Return the points of bits alone, of all measured efforts, and of separate networks."""
     network = load_artifact(artifact)
     whole = tuple(
         m
         for m in network.measured
         if m.effort.width == 1.0 and m.effort.head == "leaf" and m.effort.onward is None
     )
+    sets = {"bits": whole, "efforts": network.measured, SEPARATE: separate_networks(network)}
     tables = {
         name: build_points(
             plant, replace(network, measured=measured), images_per_frame=images_per_frame
         )
-        for name, measured in (("bits", whole), ("efforts", network.measured))
+        for name, measured in sets.items()
+        if measured
     }
     # Accuracies are the whole artifact's, whichever of them are used.
     return {name: replace(table, checksum=network.checksum) for name, table in tables.items()}
@@ -104,10 +112,10 @@ def governed_rows(
             points=path,
         )
     for name, table in tables.items():
-        yield from _played(replace(study, points=table), name)
+        yield from _played(replace(study, points=table), name, seed)
 
 
-def _played(study: Study, points: str) -> Iterator[GovernedRow]:
+def _played(study: Study, points: str, seed: int) -> Iterator[GovernedRow]:
     """Play one study with each governor."""
     bound = offline_bound(
         study.board.plant,
@@ -117,7 +125,7 @@ def _played(study: Study, points: str) -> Iterator[GovernedRow]:
         start_degc=study.start_degc,
         cap_degc=study.scenario.cap_degc - BELOW_K,
     )
-    for governor in GOVERNORS:
+    for governor in GOVERNORS if points != SEPARATE else GOVERNORS[1:]:
         run = study.simulate(governor, study.governor(governor)).summary
         energy_j = run.score.energy_per_correct_j
         yield GovernedRow(
@@ -126,6 +134,7 @@ def _played(study: Study, points: str) -> Iterator[GovernedRow]:
             ambient_degc=study.scenario.ambient_degc,
             points=points,
             governor=governor,
+            seed=seed,
             reward=run.score.reward,
             share=run.score.reward / bound.bound if bound.bound else 0.0,
             answered=run.score.answered,

@@ -1,7 +1,6 @@
 """The figures of one network, from what it answered."""
 
 import json
-import math
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 
@@ -11,7 +10,7 @@ from numpy.typing import NDArray
 from adaptive.artifact import Artifact
 from adaptive.levels import Ladder
 from adaptive.precision import Bits, PrecisionPlan
-from adaptive.proportion import NORMAL_QUANTILE_95, wilson_interval
+from adaptive.proportion import paired_difference, wilson_interval
 from experiments.level_choice import LevelStudy, study_levels
 from experiments.precision.config import PrecisionConfig
 from experiments.precision.predictions import Predictions
@@ -121,11 +120,8 @@ class Network:
 
     def difference(self, metric: str, left: Booleans, right: Booleans) -> Figure:
         """Return a difference of shares on the same images in points, with its normal interval."""
-        each = left.astype(np.float64) - right
-        value = float(each.mean())
-        half = NORMAL_QUANTILE_95 * float(each.std(ddof=1)) / math.sqrt(len(each))
-        low, high = value - half, value + half
-        return self._figure(metric, 100 * value, 100 * low, 100 * high, len(each))
+        value, low, high = (100 * part for part in paired_difference(left, right))
+        return self._figure(metric, value, low, high, len(left))
 
     def _figure(self, metric: str, value: float, low: float, high: float, n: int) -> Figure:
         return Figure(self.artifact.name, f"{self.prefix}{metric}", value, low, high, n)

@@ -45,7 +45,7 @@ def tiny(key: str = "resnet8") -> Study:
     short = replace(
         recipe,
         float=replace(recipe.float, epochs=1, batch=8),
-        first=None if recipe.first is None else replace(recipe.first, epochs=1, batch=8),
+        earlier=tuple(replace(cycle, epochs=1, batch=8) for cycle in recipe.earlier),
         joint=replace(recipe.joint, epochs=1, batch=8, range_images=8),
     )
     return replace(study, recipe=short)
@@ -97,8 +97,8 @@ def test_widths_and_heads_are_trained_together_from_a_network_without(tmp_path: 
         )
     with (tmp_path / "log.csv").open() as file:
         rows = list(csv.DictReader(file))
-    assert [row["phase"] for row in rows] == ["nested", "nested", "joint"]
-    assert (tmp_path / "first.pt").exists()
+    assert [row["phase"] for row in rows] == ["nested", "nested", "nested", "joint"]
+    assert (tmp_path / "earlier1.pt").exists()
     assert 0.0 <= float(rows[0]["0.25/early"]) <= 1.0
     assert network.widths == (1.0, *whole.widths)
     assert tuple(network.heads) == ("leaf", "early")

@@ -1,5 +1,6 @@
 import argparse
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +16,7 @@ from adaptive.errors import ConfigError
 from adaptive.precision import Bits, Effort, Onward, PrecisionPlan
 from experiments import effort_table
 from experiments.commands import escalate, evaluate
+from experiments.efforts import alone
 from experiments.efforts.answered import Answered, answered
 from experiments.efforts.escalations import choose_escalations, with_share
 from experiments.efforts.front import front_figures
@@ -23,8 +25,8 @@ from experiments.efforts.rows import escalation_row, uniform_efforts
 from models.calibrate import calibrate_ranges
 from models.convert import convert
 from models.data import load_digits
-from models.export import export_network
-from models.nested import nest
+from models.export import export_network, measure, with_measurements
+from models.nested import cut, nest
 
 TREE = load_artifact("digits").labels
 COARSE = TREE.levels[1]
@@ -94,11 +96,17 @@ def test_the_table_agrees_with_evaluate(artifact: Artifact) -> None:
 def test_the_front_of_all_efforts_is_never_below_that_of_bits(artifact: Artifact) -> None:
     few = next(iter(load_digits("test").batches(50)))
     found = answered(artifact, uniform_efforts(artifact), few)
+    artifact = replace(artifact, measured=tuple(choose_escalations(artifact, found)))
+    assert artifact.measured
     figures = {
         m.metric: m.value
         for m in front_figures(artifact, found, load_costs("accelerator", artifact))
     }
-    assert figures["nested efforts hypervolume"] >= figures["nested bits hypervolume"]
+    volumes = [
+        figures[f"nested {name} hypervolume"]
+        for name in ("bits", "efforts", "efforts and escalations")
+    ]
+    assert volumes == sorted(volumes)
     for name, value in figures.items():
         if "bits energy" in name:
             assert figures[name.replace("bits", "efforts")] <= value
@@ -177,10 +185,51 @@ def test_a_table_without_efforts_and_wrong_counts_are_refused(
         effort_table.main(["--artifact", path, "--images", "0"])
 
 
+def test_widths_are_held_against_networks_of_their_own_image_by_image(
+    artifact: Artifact,
+    path: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setattr(alone, "MEASURED", tmp_path / "alone.json")
+    monkeypatch.setattr(alone.note_alone, "__defaults__", (tmp_path / "alone.json",))
+    paths = []
+    for width in artifact.widths:
+        torch.manual_seed(1)
+        own = convert(cut(nest(Digits(), artifact.widths[1:]), width, (8, 8, 1)), (8, 8, 1))
+        calibrate_ranges(own, load_digits("calibration").images[:20])
+        made = export_network(
+            own,
+            name=f"alone{100 * width:g}",
+            labels=TREE,
+            provenance={},
+            head_levels={"early": COARSE},
+        )
+        few = next(iter(load_digits("calibration").batches(30)))
+        made = with_measurements(made, measure(made, uniform_efforts(made), few))
+        paths.append(str(tmp_path / f"{made.name}.npz"))
+        save_artifact(made, paths[-1])
+        assert alone.width_of(artifact, made) == width
+    arguments = ["--artifact", path, "--images", "50", "--alone", *paths]
+    assert effort_table.main([*arguments, "--json"]) == 0
+    rows = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert [row["effort"] for row in rows] == ["all-16", "all-8", "all-16-w0.5", "all-8-w0.5"]
+    for row in rows:
+        assert row["difference"] == pytest.approx(row["nested"] - row["alone"])
+        assert row["low"] <= row["difference"] <= row["high"]
+    separate = alone.separate_networks(artifact, tmp_path / "alone.json")
+    assert [(m.effort.width, m.images) for m in separate] == [(1.0, 30)] * 2 + [(0.5, 30)] * 2
+    assert alone.separate_networks(replace(artifact, name="other"), tmp_path / "alone.json") == ()
+    with pytest.raises(ConfigError, match="are those of no width of nested"):
+        alone.width_of(artifact, load_artifact("digits"))
+
+
 def test_a_governor_with_efforts_is_held_against_one_with_bits_alone(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     arguments = ["--artifact", "digits_early", "--governed", "--board", "odroid-xu4"]
+    arguments += ["--seeds", "1"]
     assert effort_table.main([*arguments, "--minutes", "0.5", "--json"]) == 0
     rows = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
     assert [(r["ambient_degc"], r["points"], r["governor"]) for r in rows] == [
@@ -208,19 +257,19 @@ def test_a_board_that_is_too_hot_is_left_out_and_said(
     monkeypatch.setattr(effort_table, "governed_rows", refuse)
     with pytest.raises(ConfigError, match="board b"):
         effort_table.main(["--artifact", "digits_early", "--governed"])
-    row = GovernedRow("digits_early", "b", 40.0, "bits", "tvfs", 0.5, 0.6, 0.7, None, 0.0)
+    row = GovernedRow("digits_early", "b", 40.0, "bits", "tvfs", 0, 0.5, 0.6, 0.7, None, 0.0)
 
     def half(
-        _name: str, _board: str, *, ambient_degc: float, **_options: object
+        _name: str, _board: str, *, ambient_degc: float, seed: int, **_options: object
     ) -> list[GovernedRow]:
         if ambient_degc != 40.0:
             raise too_hot
-        return [row]
+        return [replace(row, seed=seed, share=0.6 + 0.1 * seed)]
 
     monkeypatch.setattr(effort_table, "governed_rows", half)
     assert effort_table.main(["--artifact", "digits_early", "--governed", "--board", "b"]) == 0
     printed = capsys.readouterr()
     assert "left out: board b: no operating point" in printed.err
     assert printed.out.splitlines()[-1].split() == [
-        "b", "40", "bits", "tvfs", "0.500", "0.600", "0.700", "-", "0.0",
+        "b", "40", "bits", "tvfs", "0.500", "0.700", "(0.600", "..", "0.800)", "0.700", "-", "0.0",
     ]  # fmt: skip
