@@ -29,11 +29,11 @@ from adaptive.precision import Effort
 from experiments.commands.evaluate import check_fit, chosen_dataset, watched
 from experiments.docs import console_table, markdown_table, replace_block
 from experiments.efforts.alone import AloneRow, alone_rows, note_alone
-from experiments.efforts.answered import Answered, answered
+from experiments.efforts.answered import Answered, answered, uniform_efforts
 from experiments.efforts.escalations import choose_escalations
 from experiments.efforts.front import front_figures
 from experiments.efforts.governed import GovernedRow, governed_rows
-from experiments.efforts.rows import EffortRow, effort_rows, escalation_row, uniform_efforts
+from experiments.efforts.rows import EffortRow, effort_rows, escalation_row
 from experiments.metric import Metric
 from experiments.study_config import exit_code
 from models.data import ImageSet

@@ -29,6 +29,7 @@ from adaptive.artifact import Artifact, save_artifact
 from adaptive.errors import AdaptiveError, ConfigError
 from adaptive.manifest import Fact
 from adaptive.precision import Bits, Effort, PrecisionPlan, random_plans
+from experiments.efforts.escalations import with_escalations
 from experiments.search.hint import load_hint
 from models.convert import convert
 from models.data import LabelledImages
@@ -343,7 +344,8 @@ def build_artifact(study: Study, folders: Folders) -> Artifact:
         heads=tuple(artifact.heads),
     )
     print(f"measuring {len(efforts)} efforts on {len(calibration)} images", flush=True)
-    return with_measurements(artifact, measure(artifact, efforts, calibration))
+    made = with_measurements(artifact, measure(artifact, efforts, calibration))
+    return with_escalations(made, calibration) if len(artifact.heads) > 1 else made
 
 
 def main(arguments: list[str]) -> int:

@@ -26,6 +26,7 @@ from adaptive.labels import LabelTree
 from adaptive.manifest import Fact
 from adaptive.precision import Effort, all_plans
 from experiments.commands.evaluate import evaluate
+from experiments.efforts.escalations import with_escalations
 from models.convert import convert
 from models.data import Distortion, LabelledImages, enlarge, load_digits
 from models.export import export_network, measure, with_measurements
@@ -200,14 +201,19 @@ def _measured(
     progress(f"measuring {len(efforts)} efforts")
     how = config.measurement
     enlarged = enlarge(calibration, how.versions, how.distortion, seed=how.seed)
-    return with_measurements(artifact, measure(artifact, efforts, enlarged))
+    made = with_measurements(artifact, measure(artifact, efforts, enlarged))
+    return with_escalations(made, enlarged) if len(artifact.heads) > 1 else made
 
 
 def report(artifact: Artifact) -> None:
     """Print the uniform plans and the range of the others, then the held-out accuracy."""
     print(f"\n{'effort':<24} {'level':<8} {'calibration':>12} {'held out':>9}   95 % interval")
     by_plan = {entry.effort.code: entry for entry in artifact.measured}
-    uniform = [e.effort for e in artifact.measured if len(set(e.effort.plan.bits)) == 1]
+    uniform = [
+        e.effort
+        for e in artifact.measured
+        if len(set(e.effort.plan.bits)) == 1 and e.effort.onward is None
+    ]
     for row in evaluate(artifact, uniform, load_digits("test")):
         measured = by_plan[str(row["plan"])].accuracy[str(row["level"])]
         print(

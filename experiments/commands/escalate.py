@@ -2,18 +2,13 @@
 
 import argparse
 import json
-from dataclasses import replace
 from pathlib import Path
 
-from adaptive.artifact import Artifact, load_artifact, save_artifact
+from adaptive.artifact import load_artifact, save_artifact
 from adaptive.cost import macs_of
-from adaptive.engine.protocol import EngineName, add_engine_option
-from adaptive.errors import ConfigError
+from adaptive.engine.protocol import add_engine_option
 from experiments.commands.evaluate import check_fit, chosen_dataset, watched
-from experiments.efforts.answered import answered
-from experiments.efforts.escalations import choose_escalations
-from experiments.efforts.rows import uniform_efforts
-from models.data import ImageSet
+from experiments.efforts.escalations import with_escalations
 
 HELP = (
     "Calibrate escalations of a network with widths or heads: answer with a cheap effort, and go "
@@ -41,7 +36,8 @@ def run(args: argparse.Namespace) -> int:
     chosen = chosen_dataset(artifact, None)
     calibration = chosen.load("calibration", data_dir=args.data_dir)
     check_fit(artifact, chosen, calibration)
-    made = with_escalations(artifact, calibration, engine=args.engine)
+    with watched(f"{len(calibration):,} calibration images") as progress:
+        made = with_escalations(artifact, calibration, engine=args.engine, progress=progress)
     save_artifact(made, args.output)
     for entry in made.measured:
         if entry.effort.onward is None:
@@ -64,25 +60,3 @@ def run(args: argparse.Namespace) -> int:
     if not args.json:
         print(f"wrote {args.output}")
     return 0
-
-
-def with_escalations(
-    artifact: Artifact, calibration: ImageSet, *, engine: EngineName | None = None
-) -> Artifact:
-    """Return the artifact with its escalations measured anew.
-
-    Raises
-    ------
-    ConfigError
-        If the network has neither widths nor heads to begin with.
-    """
-    efforts = uniform_efforts(artifact)
-    if len(efforts) == len(artifact.bits):
-        raise ConfigError(
-            f"artifact {artifact.name} has one width and one head, expected a cheaper effort to "
-            "begin with: train one with widths or heads (python -m experiments.train_cifar)"
-        )
-    with watched(f"{len(efforts)} efforts, {len(calibration):,} calibration images") as progress:
-        found = answered(artifact, efforts, calibration, engine=engine, progress=progress)
-    plain = tuple(entry for entry in artifact.measured if entry.effort.onward is None)
-    return replace(artifact, measured=plain + tuple(choose_escalations(artifact, found)))

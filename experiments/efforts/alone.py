@@ -12,8 +12,7 @@ from adaptive.files import write_atomically
 from adaptive.measured import MeasuredEffort
 from adaptive.precision import Effort, PrecisionPlan
 from adaptive.proportion import paired_difference
-from experiments.efforts.answered import Answered
-from experiments.efforts.rows import uniform_efforts
+from experiments.efforts.answered import Answered, uniform_efforts
 
 MEASURED = Path(__file__).with_suffix(".json")
 """What the networks trained alone gave on the calibration images, by nested network and width."""

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from adaptive.artifact import Artifact
 from adaptive.engine.answer import right_answers
 from adaptive.engine.protocol import EngineName
-from adaptive.precision import Effort
+from adaptive.precision import Effort, PrecisionPlan
 from experiments.answers import answers
 from models.data import ImageSet
 
@@ -28,6 +28,16 @@ class Answered:
 
     right: Mapping[str, NDArray[np.bool_]]
     confidence: Mapping[str, NDArray[np.float64]]
+
+
+def uniform_efforts(artifact: Artifact) -> tuple[Effort, ...]:
+    """Return every width and head at each uniform precision, the dearest first."""
+    return tuple(
+        Effort(PrecisionPlan.uniform(artifact.layers, bits), width, head)
+        for width in artifact.widths
+        for bits in artifact.bits
+        for head in artifact.heads
+    )
 
 
 def answered(

@@ -1,6 +1,6 @@
 """Which efforts escalate to which: thresholds found on calibration images, and what they give."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 
 import numpy as np
@@ -8,10 +8,13 @@ from numpy.typing import NDArray
 
 from adaptive.artifact import Artifact
 from adaptive.cost import bytes_of, macs_of
+from adaptive.engine.protocol import EngineName
+from adaptive.errors import ConfigError
 from adaptive.escalation import find_threshold
 from adaptive.measured import MeasuredEffort
 from adaptive.precision import Effort, Onward, PrecisionPlan
-from experiments.efforts.answered import Answered
+from experiments.efforts.answered import Answered, answered, uniform_efforts
+from models.data import ImageSet
 
 LOSSES = (0.0, 0.005, 0.01, 0.02, 0.04)
 """Accuracy given up against the effort gone on to, one escalation for each [0..1]."""
@@ -65,6 +68,31 @@ def choose_escalations(
                 if best is not None and (best.effort, level) not in yielded:
                     yielded.add((best.effort, level))
                     yield best
+
+
+def with_escalations(
+    artifact: Artifact,
+    calibration: ImageSet,
+    *,
+    engine: EngineName | None = None,
+    progress: Callable[[float], None] = lambda _share: None,
+) -> Artifact:
+    """Return the artifact with its escalations measured anew.
+
+    Raises
+    ------
+    ConfigError
+        If the network has neither widths nor heads to begin with.
+    """
+    efforts = uniform_efforts(artifact)
+    if len(efforts) == len(artifact.bits):
+        raise ConfigError(
+            f"artifact {artifact.name} has one width and one head, expected a cheaper effort to "
+            "begin with: train one with widths or heads (python -m experiments.train_cifar)"
+        )
+    found = answered(artifact, efforts, calibration, engine=engine, progress=progress)
+    plain = tuple(entry for entry in artifact.measured if entry.effort.onward is None)
+    return replace(artifact, measured=plain + tuple(choose_escalations(artifact, found)))
 
 
 def _cheapest(

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from adaptive.artifact import Artifact
 from adaptive.cost import bytes_of, macs_of
 from adaptive.measured import MeasuredEffort
-from adaptive.precision import Effort, PrecisionPlan
+from adaptive.precision import Effort
 from adaptive.proportion import wilson_interval
 from experiments.efforts.answered import Answered
 from experiments.efforts.escalations import played, with_share
@@ -33,16 +33,6 @@ class EffortRow:
     top1: float
     low: float
     high: float
-
-
-def uniform_efforts(artifact: Artifact) -> tuple[Effort, ...]:
-    """Return every width and head at each uniform precision, the dearest first."""
-    return tuple(
-        Effort(PrecisionPlan.uniform(artifact.layers, bits), width, head)
-        for width in artifact.widths
-        for bits in artifact.bits
-        for head in artifact.heads
-    )
 
 
 def effort_rows(artifact: Artifact, found: Mapping[Effort, Answered]) -> Iterator[EffortRow]:

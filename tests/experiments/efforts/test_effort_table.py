@@ -17,11 +17,11 @@ from adaptive.precision import Bits, Effort, Onward, PrecisionPlan
 from experiments import effort_table
 from experiments.commands import escalate, evaluate
 from experiments.efforts import alone
-from experiments.efforts.answered import Answered, answered
+from experiments.efforts.answered import Answered, answered, uniform_efforts
 from experiments.efforts.escalations import choose_escalations, with_share
 from experiments.efforts.front import front_figures
 from experiments.efforts.governed import GovernedRow, tables_of
-from experiments.efforts.rows import escalation_row, uniform_efforts
+from experiments.efforts.rows import escalation_row
 from models.calibrate import calibrate_ranges
 from models.convert import convert
 from models.data import load_digits
