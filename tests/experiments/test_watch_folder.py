@@ -9,9 +9,12 @@ from rehearsal import PI_KHZ, configure
 from adaptive.artifact import load_artifact
 from adaptive.board.roots import Roots
 from adaptive.client import Governed
+from adaptive.config import load_board
+from adaptive.cost import build_points
 from adaptive.daemon.embedded import Embedded
 from adaptive.daemon.outside import Outside
 from adaptive.errors import ConfigError
+from adaptive.operating_point import save_points
 from experiments.stand_in import FakeBoard
 from experiments.watch_folder import load_images, watch
 
@@ -44,6 +47,30 @@ def test_a_folder_is_classified_under_the_daemons_plan(
         daemon.close()
     assert "frames, median latency" in capsys.readouterr().out
     assert board.read("scaling_governor") == "schedutil"
+
+
+def test_a_plan_may_go_on_where_it_is_unsure(
+    tmp_path: Path, pictures: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    network = load_artifact("digits_early")
+    onward = [m.effort for m in network.measured if m.effort.onward and "leaf" in m.correct]
+    table = build_points(load_board("rpi4b"), network, images_per_frame=64, efforts=onward[:1])
+    save_points(table, tmp_path / "points.json")
+    board = FakeBoard(tmp_path / "board", frequencies_khz=PI_KHZ)
+    entry = {"artifact": "digits_early", "points": str(tmp_path / "points.json")}
+    daemon = Embedded(
+        configure(tmp_path, networks=[entry]), Outside(roots=Roots(board.root), environment={})
+    )
+    try:
+        with Governed("camera", path=daemon.socket) as governed:
+            assert governed.wait_for_plan().effort(governed.layers) == onward[0]
+            args = argparse.Namespace(
+                folder=pictures, artifact=None, engine="numpy", rate=20.0, seconds=0.5
+            )
+            assert watch(governed, args) == 0
+    finally:
+        daemon.close()
+    assert ">all-" in capsys.readouterr().out
 
 
 def test_images_are_scaled_to_what_the_network_reads(pictures: Path) -> None:
