@@ -83,6 +83,18 @@ def bytes_of(artifact: Artifact, effort: Effort) -> int:
     return round(_expected(artifact, effort, bytes_moved))
 
 
+def byte_products(artifact: Artifact, effort: Effort) -> float:
+    """Count products of two bytes for one image: one of 16 bits is four of them.
+
+    In the mean where it escalates.
+    """
+
+    def products(work: Sequence[LayerWork], plan: PrecisionPlan) -> float:
+        return sum(w.macs * (plan.bits_of(w.name) / Bits.INT8) ** 2 for w in work)
+
+    return _expected(artifact, effort, products)
+
+
 def _expected(
     artifact: Artifact,
     effort: Effort,

@@ -1,13 +1,13 @@
 """Which efforts escalate to which: thresholds found on calibration images, and what they give."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from adaptive.artifact import Artifact
-from adaptive.cost import bytes_of, macs_of
+from adaptive.cost import byte_products
 from adaptive.engine.protocol import EngineName
 from adaptive.errors import ConfigError
 from adaptive.escalation import find_threshold
@@ -43,10 +43,10 @@ def played(
 def choose_escalations(
     artifact: Artifact, calibration: Mapping[Effort, Answered]
 ) -> Iterator[MeasuredEffort]:
-    """Yield, for each level, precision and loss, the escalation that costs least.
+    """Yield, for each level and loss, the escalation of the fewest byte products.
 
-    It ends at the leaf head of the full width, and answers rightly as often as that alone does, or
-    less often by the loss, on the calibration images. Where none costs less than an effort that
+    It ends at the leaf head of the full width, and answers rightly as often as the best of those,
+    or less often by the loss, on the calibration images. Where none costs less than an effort that
     does not go on and is as often right, none is yielded. What it gives is counted on each half of
     the images with the threshold of the other half; the threshold it is given is that of all.
 
@@ -57,17 +57,16 @@ def choose_escalations(
     calibration
         Answers of its efforts on the calibration images.
     """
-    yielded = set()
+    last = [Effort(PrecisionPlan.uniform(artifact.layers, bits)) for bits in artifact.bits]
     for level in artifact.labels.levels:
-        for bits in artifact.bits:
-            then = Effort(PrecisionPlan.uniform(artifact.layers, bits))
-            if then not in calibration or level not in calibration[then].right:
-                continue
-            for loss in LOSSES:
-                best = _cheapest(artifact, then, level, loss, calibration)
-                if best is not None and (best.effort, level) not in yielded:
-                    yielded.add((best.effort, level))
-                    yield best
+        told = {effort: a for effort, a in calibration.items() if level in a.right}
+        ends = [effort for effort in last if effort in told]
+        found: dict[Effort, MeasuredEffort] = {}
+        for loss in LOSSES if ends else ():
+            best = _cheapest(artifact, ends, level, loss, told)
+            if best is not None:
+                found.setdefault(best.effort, best)
+        yield from found.values()
 
 
 def with_escalations(
@@ -97,39 +96,34 @@ def with_escalations(
 
 def _cheapest(
     artifact: Artifact,
-    then: Effort,
+    ends: Sequence[Effort],
     level: str,
     loss: float,
-    calibration: Mapping[Effort, Answered],
+    told: Mapping[Effort, Answered],
 ) -> MeasuredEffort | None:
-    """Return the cheapest escalation to one effort at a level and loss, if it is worth it."""
-    told = {effort: a for effort, a in calibration.items() if level in a.right}
-    least = float(told[then].right[level].mean()) - loss
-    plain = min(
-        macs_of(artifact, e) for e, a in told.items() if a.right[level].mean() >= least - 1e-12
-    )
+    """Return the cheapest escalation at a level and loss, if it is worth it."""
+    right = {effort: float(answers.right[level].mean()) for effort, answers in told.items()}
+    least = max(right[effort] for effort in ends) - loss
+    cost = {effort: byte_products(artifact, effort) for effort in told}
+    plain = min(cost[effort] for effort in told if right[effort] >= least - 1e-12)
     found = [
-        _measured(first, then, level, loss, told)
+        _measured(first, then, level, least - right[then], told)
+        for then in ends
         for first in told
-        if macs_of(artifact, first) < macs_of(artifact, then)
+        if cost[first] < cost[then]
     ]
-    cheaper = [entry for entry in found if macs_of(artifact, entry.effort) < plain]
-    # Of equal arithmetic, that of the fewest bytes.
-    return min(
-        cheaper,
-        key=lambda e: (macs_of(artifact, e.effort), bytes_of(artifact, e.effort)),
-        default=None,
-    )
+    cheaper = [entry for entry in found if byte_products(artifact, entry.effort) < plain]
+    return min(cheaper, key=lambda entry: byte_products(artifact, entry.effort), default=None)
 
 
 def _measured(
-    first: Effort, then: Effort, level: str, loss: float, told: Mapping[Effort, Answered]
+    first: Effort, then: Effort, level: str, gain: float, told: Mapping[Effort, Answered]
 ) -> MeasuredEffort:
-    """Calibrate one pair of efforts, and count what it gives."""
+    """Calibrate one pair of efforts to be right as often as the second, or more; count that."""
     one, right = told[first], told[then].right[level]
 
     def threshold(part: slice) -> float:
-        least = float(right[part].mean()) - loss
+        least = float(right[part].mean()) + gain
         sure, own = one.confidence[level][part], one.right[level][part]
         return find_threshold(sure, own, right[part], least=least)
 
