@@ -146,13 +146,17 @@ class Machine(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
 
 
 class Listed(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """A table of one network, layer by layer, as someone measured it."""
+    """A table of one network, layer by layer, as someone measured it.
+
+    `widths` holds the same for narrower widths, by their share of the channels.
+    """
 
     schema: Literal[1]
     kind: Literal["layers"]
     name: str
     source: str
     layers: dict[str, dict[str, LayerCost]]
+    widths: dict[str, dict[str, dict[str, LayerCost]]] = {}
 
 
 def load_costs(name_or_path: str, artifact: Artifact) -> CostTable:
@@ -194,21 +198,34 @@ def _with_text_keys(content: object) -> object:
 
 def _listed(artifact: Artifact, document: Listed, *, where: str) -> CostTable:
     """Check a listed table against the network."""
-    for layer in document.layers:
+    names = {f"{width:g}": width for width in artifact.widths[1:]}
+    costs = {1.0: _of_layers(artifact, document.layers, where=f"{where}: layers")}
+    for name, layers in document.widths.items():
+        if name not in names:
+            raise ConfigError(
+                f"{where}: widths.{name} is unknown, expected one of {', '.join(names) or 'none'}"
+            )
+        costs[names[name]] = _of_layers(artifact, layers, where=f"{where}: widths.{name}")
+    return CostTable(document.name, costs, reached_layers(artifact), document.source)
+
+
+def _of_layers(
+    artifact: Artifact, listed: Mapping[str, Mapping[str, LayerCost]], *, where: str
+) -> dict[str, dict[Bits, LayerCost]]:
+    """Check the costs of one width against the network's layers."""
+    for layer in listed:
         if layer not in artifact.layers:
             raise ConfigError(
-                f"{where}: layers.{layer} is unknown, expected one of {', '.join(artifact.layers)}"
+                f"{where}.{layer} is unknown, expected one of {', '.join(artifact.layers)}"
             )
     layers: dict[str, dict[Bits, LayerCost]] = {}
     for layer in artifact.layers:
-        found = document.layers.get(layer, {})
+        found = listed.get(layer, {})
         for bits in artifact.bits:
             if str(int(bits)) not in found:
-                raise ConfigError(
-                    f"{where}: layers.{layer}.{int(bits)} is missing, expected its cost"
-                )
+                raise ConfigError(f"{where}.{layer}.{int(bits)} is missing, expected its cost")
         layers[layer] = {bits: found[str(int(bits))] for bits in artifact.bits}
-    return CostTable(document.name, {1.0: layers}, reached_layers(artifact), document.source)
+    return layers
 
 
 def board_costs(artifact: Artifact, plant: Plant, cluster: Cluster, opp: Opp) -> CostTable:

@@ -24,6 +24,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         action="append",
         help="all-16, all-8, bits in layer order or a file; may be repeated (all-16 and all-8)",
     )
+    parser.add_argument(
+        "--width", type=float, default=1.0, metavar="SHARE", help="share of the channels (1)"
+    )
+    parser.add_argument("--head", default="leaf", metavar="NAME", help="head that answers (leaf)")
     parser.add_argument("--threads", type=int, default=1, metavar="N", help="(%(default)s)")
     parser.add_argument("--isa", help="kernel set; the fastest of this machine by default")
     parser.add_argument("--mode", choices=MODES, default="exact", help="(%(default)s)")
@@ -37,7 +41,7 @@ def run(args: argparse.Namespace) -> int:
         raise ConfigError(f"--repeats is {args.repeats}, expected at least 1")
     artifact = load_artifact(args.artifact)
     plans = args.plan or [f"all-{int(bits)}" for bits in artifact.bits]
-    efforts = [Effort(parse_plan(text, artifact.layers)) for text in plans]
+    efforts = [Effort(parse_plan(text, artifact.layers), args.width, args.head) for text in plans]
     engine = NativeEngine(artifact, threads=args.threads, isa=args.isa, mode=args.mode)
     rows = measure_latency(engine, efforts, repeats=args.repeats)
     if not args.json:
@@ -55,7 +59,7 @@ def _print(engine: NativeEngine, row: Latency, *, as_json: bool) -> None:
     arena = engine.arena(row.effort)
     if as_json:
         entry = {
-            "plan": row.effort.plan.code,
+            "plan": row.effort.code,
             "median_s": row.median_s,
             "p90_s": row.p90_s,
             "p99_s": row.p99_s,
@@ -65,6 +69,6 @@ def _print(engine: NativeEngine, row: Latency, *, as_json: bool) -> None:
         print(json.dumps(entry))
         return
     print(
-        f"{row.effort.plan.code:<24} {1e3 * row.median_s:>10.3f} {1e3 * row.p90_s:>9.3f} "
+        f"{row.effort.code:<24} {1e3 * row.median_s:>10.3f} {1e3 * row.p90_s:>9.3f} "
         f"{1e3 * row.p99_s:>9.3f} {arena.held / 1e3:>9.1f}"
     )

@@ -11,9 +11,9 @@ from adaptive.engine.timing import LayerTime, clock_hz, cost_document, measure_l
 from adaptive.errors import ConfigError
 
 HELP = (
-    "Measure time and cycles of every layer at every precision with the native engine on this "
-    "machine, and write the cost table that `adaptive search --cost` and `adaptive points --cost` "
-    "read."
+    "Measure time and cycles of every layer at every width and precision with the native engine on "
+    "this machine, and write the cost table that `adaptive search --cost` and `adaptive points "
+    "--cost` read."
 )
 
 
@@ -58,6 +58,7 @@ def run(args: argparse.Namespace) -> int:
 def _row(row: LayerTime) -> dict[str, str | float]:
     return {
         "layer": row.layer,
+        "width": row.width,
         "bits": int(row.bits),
         "time_s": row.time_s,
         "cycles": row.cycles,
@@ -68,9 +69,12 @@ def _row(row: LayerTime) -> dict[str, str | float]:
 
 def _print(engine: NativeEngine, times: tuple[LayerTime, ...], where: str) -> None:
     print(f"{engine.artifact.name}: {where}")
-    print(f"{'layer':<28} {'bits':>4} {'us':>10} {'cycles':>11} {'MAC/cycle':>9} {'bytes':>11}")
+    print(
+        f"{'layer':<28} {'width':>5} {'bits':>4} {'us':>10} {'cycles':>11} "
+        f"{'MAC/cycle':>9} {'bytes':>11}"
+    )
     for row in times:
         print(
-            f"{row.layer:<28} {int(row.bits):>4} {1e6 * row.time_s:>10.1f} {row.cycles:>11,.0f} "
-            f"{row.macs / max(row.cycles, 1.0):>9.2f} {row.bytes:>11,}"
+            f"{row.layer:<28} {row.width:>5g} {int(row.bits):>4} {1e6 * row.time_s:>10.1f} "
+            f"{row.cycles:>11,.0f} {row.macs / max(row.cycles, 1.0):>9.2f} {row.bytes:>11,}"
         )

@@ -8,6 +8,7 @@ import platform
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -46,8 +47,8 @@ class LayerTime:
 
     Attributes
     ----------
-    layer, bits
-        Which layer, and its precision.
+    layer, bits, width
+        Which layer, its precision, and the share of the network's channels that run.
     time_s
         Median over the repeats [s].
     cycles
@@ -58,6 +59,7 @@ class LayerTime:
 
     layer: str
     bits: Bits
+    width: float
     time_s: float
     cycles: float
     macs: int
@@ -94,40 +96,46 @@ def measure_latency(
 
 
 def measure_layers(engine: NativeEngine, *, repeats: int) -> tuple[LayerTime, ...]:
-    """Time every layer at every precision the network carries, under the uniform plans."""
+    """Time every layer at every width and precision of the network, under the uniform plans."""
     artifact, clock = engine.artifact, clock_hz()
-    return tuple(
-        LayerTime(
-            layer=step.name,
-            bits=Bits(step.bits),
-            time_s=step.time_s,
-            cycles=step.time_s * clock,
-            macs=step.macs,
-            bytes=step.bytes,
-        )
-        for bits in artifact.bits
-        for step in engine.profile(
-            Effort(PrecisionPlan.uniform(artifact.layers, bits)), repeats=repeats
-        )
-        if step.bits
-    )
+    found: dict[tuple[float, Bits, str], LayerTime] = {}
+    for width, bits, head in product(artifact.widths, artifact.bits, artifact.heads):
+        effort = Effort(PrecisionPlan.uniform(artifact.layers, bits), width, head)
+        for step in engine.profile(effort, repeats=repeats):
+            if step.bits:  # what an earlier head ran too is timed once
+                found.setdefault(
+                    (width, bits, step.name),
+                    LayerTime(
+                        layer=step.name,
+                        bits=bits,
+                        width=width,
+                        time_s=step.time_s,
+                        cycles=step.time_s * clock,
+                        macs=step.macs,
+                        bytes=step.bytes,
+                    ),
+                )
+    return tuple(found.values())
 
 
 def cost_document(artifact: Artifact, times: Sequence[LayerTime], *, where: str) -> dict[str, Any]:
     """Return a cost table of kind `layers`, as searches load it."""
-    layers: dict[str, dict[str, dict[str, float]]] = {name: {} for name in artifact.layers}
+    widths: dict[str, dict[str, dict[str, dict[str, float]]]] = {
+        f"{width:g}": {name: {} for name in artifact.layers} for width in artifact.widths
+    }
     for row in times:
-        layers[row.layer][str(int(row.bits))] = {
+        widths[f"{row.width:g}"][row.layer][str(int(row.bits))] = {
             "cycles": float(f"{row.cycles:.6g}"),
             "latency_s": float(f"{row.time_s:.6g}"),
         }
+    layers = widths.pop("1")
     return {
         "schema": 1,
         "kind": "layers",
         "name": f"{artifact.name} on {platform.node() or 'this machine'}",
         "source": where,
         "layers": layers,
-    }
+    } | ({"widths": widths} if widths else {})
 
 
 def save_costs(document: dict[str, Any], path: Path) -> None:

@@ -76,6 +76,7 @@ def test_a_measured_table_is_summed_over_layers(tmp_path: Path) -> None:
         ({"layers": {}}, r"layers\.stem\.16 is missing"),
         ({"layers": {"elsewhere": {}}}, r"layers\.elsewhere is unknown"),
         ({"layers": {"stem": {16: {"energy_j": -1.0}}}}, "energy_j|>= 0"),
+        ({"widths": {0.5: {}}}, r"widths\.0\.5 is unknown, expected one of none"),
         ({"schema": 2}, "schema|invalid"),
         ({"kind": "guess"}, "kind|Invalid"),
     ],

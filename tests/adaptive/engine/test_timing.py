@@ -13,7 +13,7 @@ from adaptive.engine.library import is_built
 from adaptive.engine.native import NativeEngine
 from adaptive.engine.timing import measure_latency, measure_layers
 from adaptive.errors import ConfigError
-from adaptive.precision import Effort, all_plans
+from adaptive.precision import Bits, Effort, Onward, PrecisionPlan, all_plans
 
 pytestmark = pytest.mark.skipif(not is_built(), reason="native engine not built: ./run build")
 DIGITS = load_artifact("digits")
@@ -49,6 +49,23 @@ def test_the_measured_table_is_one_that_a_search_loads(
     assert profile.run(parsed(profile, "--repeats", "1", "--json")) == 0
     rows = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
     assert len(rows) == 2 * len(DIGITS.layers)
+
+
+def test_every_width_and_head_is_in_the_measured_table(tmp_path: Path) -> None:
+    network = load_artifact("digits_early")
+    out = tmp_path / "costs.yaml"
+    arguments = ("--artifact", "digits_early", "--repeats", "1", "-o", str(out))
+    assert profile.run(parsed(profile, *arguments)) == 0
+    costs = load_costs(str(out), network)
+    plan = PrecisionPlan.uniform(network.layers, Bits.INT8)
+    whole = costs.of(Effort(plan), Objective.LATENCY)
+    for width in network.widths:
+        early = costs.of(Effort(plan, width, "early"), Objective.LATENCY)
+        onward = Effort(plan, width, "early", Onward(Effort(plan), 0.5, 0.0))
+        assert 0.0 < early == costs.of(onward, Objective.LATENCY)
+    both = Effort(plan, 0.5, onward=Onward(Effort(plan), 0.5, 1.0))
+    alone = costs.of(Effort(plan, 0.5), Objective.LATENCY)
+    assert costs.of(both, Objective.LATENCY) == pytest.approx(alone + whole)
 
 
 def test_bench_prints_a_row_for_each_plan(capsys: pytest.CaptureFixture[str]) -> None:
