@@ -49,6 +49,8 @@ class FakeBoard:
         What the meter reads at first, None without one [W].
     fan, flags, parts
         Whether there is a fan; the firmware's flags; the part number of each processor.
+    first_zone
+        The number that the kernel gives the first zone.
     """
 
     root: Path
@@ -62,6 +64,7 @@ class FakeBoard:
     fan: bool = False
     flags: str | None = None
     parts: Mapping[int, str] = field(default_factory=dict)
+    first_zone: int = 0
 
     @classmethod
     def at(cls, root: Path) -> Self:
@@ -109,8 +112,9 @@ class FakeBoard:
         """Its firmware's throttle flags."""
         return self.root / "sys/devices/platform/soc/soc:firmware/get_throttled"
 
-    def zone(self, number: int = 0) -> Path:
-        """Return the file of a zone."""
+    def zone(self, number: int | None = None) -> Path:
+        """Return the file of a zone, of the first one wherever the kernel has put it."""
+        number = self.first_zone if number is None else number
         return self.thermal / f"thermal_zone{number}/temp"
 
     def policy(self, name: str = "policy0") -> Path:
@@ -154,7 +158,7 @@ class FakeBoard:
         write(folder / "max_state", most)
         write(folder / "cur_state", 0)
 
-    def set_temp(self, temp_degc: float, number: int = 0) -> None:
+    def set_temp(self, temp_degc: float, number: int | None = None) -> None:
         """Let a zone read a temperature [degC]."""
         write(self.zone(number), round(1000 * temp_degc))
 

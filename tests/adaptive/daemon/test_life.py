@@ -116,15 +116,14 @@ class Life(RuleBasedStateMachine):
     @rule(number=st.integers(0, 3))
     def a_zone_comes_back(self, number: int) -> None:
         self._zone_back(number)
-        self._pass("zone returns")
+        self._pass(f"zone returns as {number}")
 
     def _zone_back(self, number: int) -> None:
         there = self.d.board.thermal / f"thermal_zone{number}"
         if self.zone_away:
             (self.folder / "zone-away").rename(there)
             self.zone_away = False
-            if number:
-                there.rename(self.d.board.thermal / "thermal_zone0")
+            self.d.board.first_zone = number
 
     @precondition(lambda self: not self.policy_away)
     @rule()
