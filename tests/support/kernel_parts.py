@@ -76,8 +76,9 @@ class Parts:
     @cached_property
     def release(self) -> str:
         """The kernel's release, e.g. `6.1.0-56-arm64`."""
-        if not any((self.folder / "lists").glob("*_Packages*")):
-            self._apt("update", "--quiet=2")
+        if not any((self.folder / "lists").glob("*binary-arm64_Packages*")):
+            # By itself apt takes a list that it could not fetch for a warning.
+            self._apt("update", "--quiet=2", "-o", "APT::Update::Error-Mode=any")
         return self._newest("linux-image-arm64", r"linux-image-(\S+)")
 
     @cached_property
