@@ -86,7 +86,7 @@ def note_alone(nested: Artifact, alone: Sequence[Artifact], path: Path = MEASURE
         f"{width_of(nested, one):g}": {
             entry.effort.plan.code: {"images": entry.images, "correct": dict(entry.correct)}
             for entry in one.measured
-            if entry.effort.head == "leaf" and len(set(entry.effort.plan.bits)) == 1
+            if entry.effort in uniform_efforts(one) and entry.effort.head == "leaf"
         }
         for one in alone
     }
@@ -107,5 +107,6 @@ def separate_networks(nested: Artifact, path: Path = MEASURED) -> tuple[Measured
     for effort in uniform_efforts(nested):
         entry = of_widths[f"{effort.width:g}"].get(effort.plan.code)
         if effort.head == "leaf" and entry is not None:
-            found.append(MeasuredEffort(effort, entry["images"], entry["correct"]))
+            correct = {level: entry["correct"][level] for level in nested.labels.levels}
+            found.append(MeasuredEffort(effort, entry["images"], correct))
     return tuple(found)

@@ -18,7 +18,7 @@ from experiments import effort_table
 from experiments.commands import escalate, evaluate
 from experiments.efforts import alone
 from experiments.efforts.answered import Answered, answered, uniform_efforts
-from experiments.efforts.escalations import choose_escalations, with_share
+from experiments.efforts.escalations import choose_escalations, with_escalations, with_share
 from experiments.efforts.front import front_figures
 from experiments.efforts.governed import GovernedRow, tables_of
 from experiments.efforts.rows import escalation_row
@@ -207,7 +207,9 @@ def test_widths_are_held_against_networks_of_their_own_image_by_image(
             head_levels={"early": COARSE},
         )
         few = next(iter(load_digits("calibration").batches(30)))
-        made = with_measurements(made, measure(made, uniform_efforts(made), few))
+        made = with_escalations(
+            with_measurements(made, measure(made, uniform_efforts(made), few)), few
+        )
         paths.append(str(tmp_path / f"{made.name}.npz"))
         save_artifact(made, paths[-1])
         assert alone.width_of(artifact, made) == width
@@ -219,6 +221,7 @@ def test_widths_are_held_against_networks_of_their_own_image_by_image(
         assert row["difference"] == pytest.approx(row["nested"] - row["alone"])
         assert row["low"] <= row["difference"] <= row["high"]
     separate = alone.separate_networks(artifact, tmp_path / "alone.json")
+    assert replace(artifact, measured=separate).measured == separate
     assert [(m.effort.width, m.images) for m in separate] == [(1.0, 30)] * 2 + [(0.5, 30)] * 2
     assert alone.separate_networks(replace(artifact, name="other"), tmp_path / "alone.json") == ()
     with pytest.raises(ConfigError, match="are those of no width of nested"):
