@@ -4,13 +4,17 @@ Layers that both efforts run alike run once, as all engines do: where both have 
 every layer that both reach has the same bits.
 """
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 
 from adaptive.artifact import Artifact, LayerWork
 from adaptive.engine.answer import Booleans, Codes, Floats, Integers, Pixels
-from adaptive.engine.protocol import Engine
 from adaptive.precision import Effort
 from adaptive.reach import reached_layers, shared_layers
+
+if TYPE_CHECKING:  # the daemon prices efforts and runs none: it needs no engine
+    from adaptive.engine.protocol import Engine
 
 
 def rest_of(artifact: Artifact, effort: Effort) -> tuple[LayerWork, ...]:
@@ -47,7 +51,9 @@ def find_threshold(confidence: Floats, first: Booleans, then: Booleans, *, least
     return float(min(levels[int(np.argmax(enough))], 1.0))
 
 
-def answer(engine: Engine, images: Pixels, effort: Effort, level: str) -> tuple[Integers, Booleans]:
+def answer(
+    engine: "Engine", images: Pixels, effort: Effort, level: str
+) -> tuple[Integers, Booleans]:
     """Answer images at a level of the labels, going on where the effort says so.
 
     Parameters
