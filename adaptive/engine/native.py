@@ -193,6 +193,7 @@ class NativeEngine:
 
     def arena(self, effort: Effort) -> ArenaSize:
         """Tell how many bytes of activations a plan needs."""
+        check_single(effort)
         plan = self._plan(effort)
         return ArenaSize(
             self._library.ae_plan_arena_bytes(plan.handle),

@@ -7,11 +7,8 @@ from adaptive.cost_table import CostTable, Objective
 from adaptive.pareto import hypervolume
 from adaptive.precision import Effort
 from experiments.efforts.answered import Answered
-from experiments.efforts.escalations import played, with_share
+from experiments.efforts.escalations import LOSSES, played, with_share
 from experiments.metric import Metric
-
-LOSSES = (0.005, 0.01, 0.02, 0.04)
-"""Accuracy lost against the best [0..1]."""
 
 FLOOR = 0.1
 """Loss at which the hypervolume ends [0..1]."""
@@ -42,7 +39,7 @@ def front_figures(
     best, most_j = max(gain[e] for e in plain), max(energy_j[e] for e in plain)
     sets = {"bits": of_bits, "efforts": plain, "efforts and escalations": set(gain)}
     for name, members in sets.items():
-        for loss in LOSSES:
+        for loss in LOSSES[1:]:
             fitting = [energy_j[e] for e in members if gain[e] >= best - loss - 1e-12]
             if fitting:
                 metric = f"{artifact.name} {name} energy at {100 * loss:g} points"

@@ -4,6 +4,7 @@ from networks import nested_artifact, small_images
 
 from adaptive.cost import bytes_of, macs_of
 from adaptive.engine.library import is_built
+from adaptive.engine.native import NativeEngine
 from adaptive.engine.protocol import Engine, make_engine
 from adaptive.escalation import answer, find_threshold, rest_of
 from adaptive.precision import Bits, Effort, Onward, PrecisionPlan
@@ -102,6 +103,10 @@ def test_codes_of_two_heads_are_not_asked_of_a_plain_run(engine: Engine) -> None
         engine.run(IMAGES, onward(EARLY, LEAF))
     with pytest.raises(ValueError, match="does not go on"):
         engine.escalate(IMAGES, LEAF, lambda codes: codes[:, 0] > 0)
+    if isinstance(engine, NativeEngine):
+        for ask in (engine.arena, engine.profile):
+            with pytest.raises(ValueError, match="goes on"):
+                ask(onward(Effort(ALL_8, 0.5), LEAF))
 
 
 def test_what_the_caller_raises_is_raised(engine: Engine) -> None:
