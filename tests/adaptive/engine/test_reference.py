@@ -13,7 +13,8 @@ from networks import random_tensors, small_artifact, small_images
 from adaptive.arithmetic import Arithmetic
 from adaptive.artifact import Artifact
 from adaptive.engine.answer import softmax
-from adaptive.engine.reference import ReferenceEngine, average_requantiser, convolve
+from adaptive.engine.convolve import convolve
+from adaptive.engine.reference import ReferenceEngine, average_requantiser
 from adaptive.errors import ArtifactError
 from adaptive.graph import (
     Add,
