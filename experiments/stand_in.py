@@ -6,6 +6,7 @@ For rehearsals: the daemon is pointed at it with `--root`.
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Self
 
@@ -97,17 +98,23 @@ class FakeBoard:
         """Where this board's kernel shows itself."""
         return Roots(self.root)
 
-    @property
+    # Kept, for a day's worth of throw-away paths wears out the interpreter's table of names.
+    @cached_property
     def thermal(self) -> Path:
         """The folder of its zones and cooling devices."""
         return self.root / "sys/class/thermal"
 
-    @property
+    @cached_property
+    def cpufreq(self) -> Path:
+        """The folder of its policies."""
+        return self.root / "sys/devices/system/cpu/cpufreq"
+
+    @cached_property
     def meter(self) -> Path:
         """Its power meter."""
         return self.root / "sys/class/hwmon/hwmon0/power1_input"
 
-    @property
+    @cached_property
     def flags_path(self) -> Path:
         """Its firmware's throttle flags."""
         return self.root / "sys/devices/platform/soc/soc:firmware/get_throttled"
@@ -119,7 +126,7 @@ class FakeBoard:
 
     def policy(self, name: str = "policy0") -> Path:
         """Return the folder of a policy."""
-        return self.root / "sys/devices/system/cpu/cpufreq" / name
+        return self.cpufreq / name
 
     def make_zone(self, number: int, name: str, temp_degc: float) -> None:
         """Add a zone with a passive and a critical trip."""
@@ -181,12 +188,12 @@ class FakeBoard:
         return {
             path.name: (self.read(names[0], path.name), self.read(names[1], path.name),
                         self.read(names[2], path.name))
-            for path in sorted((self.root / "sys/devices/system/cpu/cpufreq").glob("policy*"))
+            for path in sorted(self.cpufreq.iterdir())
         }  # fmt: skip
 
     def settle(self) -> None:
         """Let the kernel's governor react to what was written."""
-        for path in (self.root / "sys/devices/system/cpu/cpufreq").glob("policy*"):
+        for path in self.cpufreq.iterdir():
             name = path.name
             most, least = (
                 int(self.read("scaling_max_freq", name)),

@@ -11,14 +11,17 @@ _UV_PER_V = 1e6
 
 
 def read_opps(roots: Roots, cpu: int) -> dict[float, float]:
-    """Return the voltage [V] at each frequency [Hz] of a processor; empty where it is not told."""
+    """Return the voltage [V] at each frequency [Hz] of a processor, slowest first.
+
+    Empty where the device tree does not tell.
+    """
     node = roots.cpu / f"cpu{cpu}/of_node"
     handle = _bytes(node / "operating-points-v2")
     if handle is None:
         return {}
     for table in _tables(roots):
         if handle[:4] in (_bytes(table / "phandle"), _bytes(table / "linux,phandle")):
-            return dict(_entries(table))
+            return dict(sorted(_entries(table)))
     return {}
 
 
@@ -37,7 +40,7 @@ def _tables(roots: Roots) -> Iterator[Path]:
 
 
 def _entries(table: Path) -> Iterator[tuple[float, float]]:
-    for entry in sorted(table.glob("opp*")):
+    for entry in table.glob("opp*"):
         hertz, microvolts = _bytes(entry / "opp-hz"), _bytes(entry / "opp-microvolt")
         if hertz and microvolts and len(microvolts) >= 4:
             yield (

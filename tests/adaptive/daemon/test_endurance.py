@@ -27,8 +27,11 @@ FUZZ_S = 300.0
 """Of each of two readers: ten minutes in all."""
 
 
-def soak(folder: Path, hours: float) -> tuple[list[int], list[int], int, Rehearsal]:
-    """Live among recurring faults; return memory [B] and descriptors at 40 moments, and lines."""
+def soak(folder: Path, hours: float) -> tuple[list[int], list[tuple[bool, int]], int, Rehearsal]:
+    """Live among recurring faults; return memory [B] and descriptors at 40 moments, and lines.
+
+    With the descriptors comes whether the meter is lost: a file that fails is closed.
+    """
     board = FakeBoard(folder / "board", frequencies_khz=PI_KHZ, meter_w=3.0, flags="0x0")
     r = Rehearsal(
         folder, fake=board, heats=True, period_s=PERIOD_S, meter="ina231.power1",
@@ -36,13 +39,15 @@ def soak(folder: Path, hours: float) -> tuple[list[int], list[int], int, Rehears
     )  # fmt: skip
     periods = round(hours * HOUR)
     memory: list[int] = []
-    descriptors: list[int] = []
+    descriptors: list[tuple[bool, int]] = []
     lines = 0
     generator = random.Random(0)
+    zone = board.zone()
 
     def look() -> None:
         memory.append(resident_bytes())
-        descriptors.append(open_descriptors())
+        lost = r.faults.is_active(Fault.METER_LOST)
+        descriptors.append((lost, open_descriptors()))
         # What the rehearsal keeps of it would be taken for the daemon's own memory.
         nonlocal lines
         lines += len(r.changes)
@@ -50,8 +55,8 @@ def soak(folder: Path, hours: float) -> tuple[list[int], list[int], int, Rehears
         r.samples.clear()
 
     faults: list[Callable[[], object]] = [
-        lambda: write(board.zone(), ""),
-        lambda: write(board.zone(), "0"),
+        lambda: write(zone, ""),
+        lambda: write(zone, "0"),
         lambda: board.rewrite(scaling_governor="performance"),
         lambda: board.rewrite(scaling_max_freq=1_000_000),
         lambda: board.rewrite(scaling_max_freq=1_800_000),
@@ -76,7 +81,7 @@ def check_soak(hours: float) -> None:
         memory, descriptors, lines, r = soak(Path(name), hours)
         second, last = sorted(memory[10:20]), sorted(memory[30:])
         assert last[len(last) // 2] <= second[len(second) // 2] + 256 * 1024
-        assert len(set(descriptors[5:])) == 1
+        assert len(set(descriptors)) == len(dict(descriptors)), "one number in each state"
         # A line when a fault begins and one when it ends: never one a period.
         provoked = round(hours * HOUR) // 97
         assert lines < 30 + 12 * provoked
