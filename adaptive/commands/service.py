@@ -60,15 +60,20 @@ def run(args: argparse.Namespace) -> int:
         ) from error
 
 
-def unit_text() -> str:
-    """Return the unit, for this Python and these files."""
+def unit_text(python: str = sys.executable, docs: str | None = None) -> str:
+    """Return the unit, for a Python (this one) and where the documentation lies (here)."""
     template = (_UNIT / "adaptived.service").read_text(encoding="utf-8")
-    docs = Path(__file__).parents[2] / "docs/daemon.md"
-    replaced = {"@python@": sys.executable, "@config@": "/etc/adaptived/adaptived.yaml",
-                "@docs@": str(docs)}  # fmt: skip
+    docs = docs or str(Path(__file__).parents[2] / "docs/daemon.md")
+    replaced = {"@python@": python, "@config@": "/etc/adaptived/adaptived.yaml", "@docs@": docs}
     for mark, text in replaced.items():
         template = template.replace(mark, text)
     return template
+
+
+def configuration_text(board: str, artifact: str) -> str:
+    """Return a configuration with every key, for a board and a network."""
+    text = (_UNIT / "adaptived.yaml").read_text(encoding="utf-8")
+    return text.replace("@board@", board).replace("@artifact@", artifact)
 
 
 def _install(args: argparse.Namespace, places: _Places) -> int:
@@ -81,9 +86,8 @@ def _install(args: argparse.Namespace, places: _Places) -> int:
     if places.configuration.exists():
         print(f"kept {places.configuration}")
     else:
-        text = (_UNIT / "adaptived.yaml").read_text(encoding="utf-8")
-        text = text.replace("@board@", args.board).replace("@artifact@", args.artifact)
         places.configuration.parent.mkdir(parents=True, exist_ok=True)
+        text = configuration_text(args.board, args.artifact)
         write_atomically(places.configuration, text.encode())
         print(f"wrote {places.configuration}")
     print(f"wrote {places.unit}")

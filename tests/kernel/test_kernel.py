@@ -55,18 +55,20 @@ def test_in_the_closed_loop_the_cap_is_held_and_the_clock_is_not_wasted(told: To
 
 
 @pytest.mark.parametrize("error", ["EIO", "EAGAIN", "ENODATA"])
-def test_an_errno_of_the_sensor_leads_to_the_coolest_point_and_back(told: Told, error: str) -> None:
+def test_rows_3_and_4_an_errno_of_the_sensor_leads_to_the_coolest_point_and_back(
+    told: Told, error: str
+) -> None:
     found = told[f"read {error}"]
     assert (found["duty"], found["frequency_hz"]) == (0.0, 6e8)
     assert found["trust"] == {"cpu-thermal": "failed"}
     assert found["over"] == []
 
 
-def test_a_read_that_hangs_in_the_kernel_does_not_stop_the_loop(told: Told) -> None:
+def test_row_13_a_read_that_hangs_in_the_kernel_does_not_stop_the_loop(told: Told) -> None:
     assert told["read hung"]["over"] == []
 
 
-def test_the_cap_of_step_wise_is_adopted_and_not_kept(told: Told) -> None:
+def test_row_20_the_cap_of_step_wise_is_adopted_and_not_kept(told: Told) -> None:
     found = told["kernel cap"]
     assert found["cooling_state"] > 0
     assert found["most_khz"] < 1_800_000
@@ -74,7 +76,7 @@ def test_the_cap_of_step_wise_is_adopted_and_not_kept(told: Told) -> None:
     assert found["mode"] == "enabled", "the kernel's zone is left alone"
 
 
-def test_a_jump_of_the_wall_clock_changes_nothing(told: Told) -> None:
+def test_row_28_a_jump_of_the_wall_clock_changes_nothing(told: Told) -> None:
     found = told["wall clock"]
     assert abs(found["cycles"] - found["periods"]) <= 4
     assert found["faults"] == []

@@ -76,9 +76,6 @@ class Parts:
     @cached_property
     def release(self) -> str:
         """The kernel's release, e.g. `6.1.0-56-arm64`."""
-        if not any((self.folder / "lists").glob("*binary-arm64_Packages*")):
-            # By itself apt takes a list that it could not fetch for a warning.
-            self._apt("update", "--quiet=2", "-o", "APT::Update::Error-Mode=any")
         return self._newest("linux-image-arm64", r"linux-image-(\S+)")
 
     @cached_property
@@ -203,6 +200,9 @@ class Parts:
 
     def _newest(self, package: str, pattern: str) -> str:
         """Return what a package depends on that matches a pattern."""
+        if not any((self.folder / "lists").glob("*binary-arm64_Packages*")):
+            # By itself apt takes a list that it could not fetch for a warning.
+            self._apt("update", "--quiet=2", "-o", "APT::Update::Error-Mode=any")
         said = self._apt("depends", package, tool="apt-cache")
         found = re.search(rf"Depends: {pattern}", said, re.MULTILINE)
         if found is None:
@@ -224,3 +224,19 @@ class Parts:
         given = [word for key, value in options.items() for word in ("-o", f"{key}={value}")]
         given += ["-o", f"APT::Architectures::={host}"] if host != "arm64" else []
         return execute(tool, *given, *words, cwd=cwd)
+
+
+def add_systemd(root: Path) -> None:
+    """Make a root one that systemd starts, with the daemon's user and the scenario as its goal."""
+    files = {
+        "etc/passwd": "root:x:0:0::/root:/bin/sh\nadaptived:x:990:990::/:/usr/sbin/nologin\n",
+        "etc/group": "root:x:0:\nadaptived:x:990:\n",
+        "etc/machine-id": "0123456789abcdef0123456789abcdef\n",
+        "etc/fstab": "",
+    }
+    for name, text in files.items():
+        (root / name).write_text(text, encoding="ascii")
+    shutil.copy(SOURCES / "guest/scenario.service", root / "etc/systemd/system")
+    for name in ("sh", "id", "kill"):
+        (root / "bin" / name).unlink(missing_ok=True)
+        (root / "bin" / name).symlink_to("busybox")

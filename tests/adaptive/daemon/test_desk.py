@@ -94,7 +94,7 @@ def test_a_request_is_answered_and_a_visitor_that_leaves_is_noticed(office: Offi
     office.desk.close()
 
 
-def test_a_peer_of_another_user_is_refused(tmp_path: Path) -> None:
+def test_row_37_a_peer_of_another_user_is_refused(tmp_path: Path) -> None:
     office = Office(tmp_path, uids=frozenset({os.getuid() + 1}))
     visitor = office.visitor()
     office.until(lambda: office.faults.count(Fault.PEER_DENIED))
@@ -208,7 +208,7 @@ def test_a_thousand_clients_at_once_are_served_or_turned_away(office: Office) ->
     assert open_descriptors() <= before
 
 
-def test_a_client_that_floods_is_left_waiting_and_others_are_not(office: Office) -> None:
+def test_row_36_a_client_that_floods_is_left_waiting_and_others_are_not(office: Office) -> None:
     flooder, other = office.visitor(), office.visitor()
     began_s = time.monotonic()
     for _ in range(200):
