@@ -130,6 +130,7 @@ def rival() -> None:
     with camera():
         wait("the clock is taken", lambda: settings()[0] == "userspace")
         systemctl("start", "thermald")
+    # Its start waits for our stop: by now everything is given back.
     tell("rival", before=before, after=after, settings=settings(), **shown("ActiveState", "Result"))
     systemctl("stop", "thermald")
 
