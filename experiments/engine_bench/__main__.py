@@ -28,7 +28,7 @@ from experiments.engine_bench.layers import LayerRow, profile_layers
 from experiments.engine_bench.networks import BenchNetwork, prepare
 from experiments.engine_bench.peak import Peak
 from experiments.engine_bench.rounds import Row, Target, time_in_rounds
-from experiments.engine_bench.switching import SwitchRow, measure_switching
+from experiments.engine_bench.switching import SwitchRow, measure_all
 from experiments.engine_bench.tables import tables_of
 from experiments.engine_bench.venvs import cache_folder
 from experiments.progress import Progress
@@ -52,7 +52,7 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument("--set-up-peers", action="store_true", help="make the peers' environments")
     made.add_argument("--skip-models", action="store_true", help="only what follows")
     made.add_argument("--layers", action="store_true", help="time our layers one by one too")
-    made.add_argument("--switching", action="store_true", help="time changes of the plan too")
+    made.add_argument("--switching", action="store_true", help="time changes of the effort too")
     made.add_argument("--contention", action="store_true", help="time ours on busy cores too")
     made.add_argument(
         "--equality", action="store_true", help="hold every kernel set against the reference too"
@@ -123,7 +123,7 @@ def look_closer(
         progress.close()
         yield list(rows)
     if args.switching:
-        yield [measure_switching(network, seed=config.seed) for network in networks]
+        yield list(measure_all(networks, seed=config.seed))
     if args.contention:
         yield [
             row

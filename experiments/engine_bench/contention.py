@@ -1,9 +1,10 @@
 """Latency while other processes want the same cores."""
 
+import hashlib
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 
@@ -14,13 +15,18 @@ from adaptive.precision import Bits, Effort, PrecisionPlan
 from experiments.engine_bench.networks import BenchNetwork
 
 BUSY = 2
-SECONDS = 2.0
+SECONDS = 3.0
 MOST = 2000
+PROBE_BYTES = 2**16
 
 
 @dataclass(frozen=True, slots=True)
 class ContentionRow:
-    """Latency alone and beside two busy processes: medians, the worst run, the medians' ratio."""
+    """Latency alone and beside two busy processes: medians, the worst run, the medians' ratio.
+
+    `yardstick_ratio` and `yardstick_worst_ms` are of a loop without threads that takes as long when
+    it is alone and runs in turns with the engine: what the kernel's scheduler takes from anybody.
+    """
 
     check: str
     network: str
@@ -29,6 +35,8 @@ class ContentionRow:
     busy_ms: float
     worst_ms: float
     ratio: float
+    yardstick_ratio: float
+    yardstick_worst_ms: float
 
     def to_dict(self) -> dict[str, object]:
         """Return the fields as the JSON lines have them."""
@@ -42,32 +50,50 @@ def measure_contention(network: BenchNetwork, *, threads: Sequence[int]) -> list
     rows = []
     for count in threads:
         engine = NativeEngine(network.artifact, threads=count)
-        quiet = _latencies(engine, image, effort)
+
+        def run(engine: NativeEngine = engine) -> None:
+            engine.run(image, effort)
+
+        [alone] = _latencies(run)
+        yardstick = yardstick_of(float(np.median(alone)))
+        quiet, loop = (float(np.median(spent)) for spent in _latencies(run, yardstick))
         with _busy(BUSY):
-            busy = _latencies(engine, image, effort)
+            busy, loop_busy = _latencies(run, yardstick)
         rows.append(
             ContentionRow(
                 "contention",
                 network.name,
                 count,
-                round(float(np.median(quiet)), 4),
+                round(quiet, 4),
                 round(float(np.median(busy)), 4),
                 round(float(np.max(busy)), 3),
-                round(float(np.median(busy) / np.median(quiet)), 3),
+                round(float(np.median(busy)) / quiet, 3),
+                round(float(np.median(loop_busy)) / loop, 3),
+                round(float(np.max(loop_busy)), 3),
             )
         )
     return rows
 
 
-def _latencies(engine: NativeEngine, image: np.ndarray, effort: Effort) -> list[float]:
-    """Time single runs for a while [ms]."""
-    engine.run(image, effort)
-    spent: list[float] = []
-    end = time.perf_counter() + SECONDS
-    while len(spent) < MOST and time.perf_counter() < end:
-        start = time.perf_counter()
-        engine.run(image, effort)
-        spent.append(1e3 * (time.perf_counter() - start))
+def yardstick_of(length_ms: float) -> Callable[[], object]:
+    """Return a loop of machine code that takes about so long alone [ms]."""
+    probe = bytes(PROBE_BYTES)
+    [spent] = _latencies(lambda: hashlib.sha256(probe).digest(), seconds=0.1)
+    content = bytes(max(1, round(PROBE_BYTES * length_ms / float(np.median(spent)))))
+    return lambda: hashlib.sha256(content).digest()
+
+
+def _latencies(*calls: Callable[[], object], seconds: float = SECONDS) -> list[list[float]]:
+    """Time calls in turns for a while [ms]."""
+    spent: list[list[float]] = [[] for _ in calls]
+    for call in calls:
+        call()
+    end = time.perf_counter() + seconds
+    while len(spent[0]) < MOST and time.perf_counter() < end:
+        for call, taken in zip(calls, spent, strict=True):
+            start = time.perf_counter()
+            call()
+            taken.append(1e3 * (time.perf_counter() - start))
     return spent
 
 

@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass
 import numpy as np
 
 from adaptive.artifact import Artifact
-from adaptive.engine.native import NativeEngine
+from adaptive.engine.native import NativeEngine, StepProfile
 from adaptive.graph import Conv2d, Node
 from adaptive.precision import Bits, Effort, PrecisionPlan
 from experiments.engine_bench.networks import BenchNetwork
@@ -14,6 +14,8 @@ from experiments.engine_bench.peak import Peak
 
 PLANS = {"all-8": Bits.INT8, "all-16": Bits.INT16}
 REPEATS = 3
+PREPARATIONS = ("narrow", "weave")
+"""What makes codes ready for a layer, under its name."""
 LARGE = 10_000_000
 """Multiply-accumulates from which on a layer is large."""
 
@@ -54,26 +56,34 @@ def profile_layers(
     for index, network in enumerate(networks):
         engine = NativeEngine(network.artifact)
         spent: dict[str, list[list[float]]] = {plan: [] for plan in PLANS}
-        macs: dict[str, list[tuple[str, int]]] = {}
+        macs: dict[str, list[tuple[str, str, int]]] = {}
         for _ in range(rounds):
             for plan, bits in PLANS.items():
                 effort = Effort(PrecisionPlan.uniform(network.artifact.layers, bits))
                 steps = engine.profile(effort, repeats=REPEATS)
                 spent[plan].append([1e3 * step.time_s for step in steps])
-                macs[plan] = [(step.name, step.macs) for step in steps]
+                macs[plan] = [
+                    (step.name, kind_of(step, network.artifact), step.macs) for step in steps
+                ]
                 rates.append(peak.macs_hz())
         for plan in PLANS:
             medians = np.median(spent[plan], axis=0)
             rows += [
-                _row(network, plan, name, count, float(ms), float(np.median(rates)))
-                for (name, count), ms in zip(macs[plan], medians, strict=True)
+                _row(network, plan, name, kind, count, float(ms), float(np.median(rates)))
+                for (name, kind, count), ms in zip(macs[plan], medians, strict=True)
             ]
         progress((index + 1) / len(networks))
     return rows
 
 
 def _row(
-    network: BenchNetwork, plan: str, name: str, macs: int, ms: float, peak_hz: float
+    network: BenchNetwork,
+    plan: str,
+    name: str,
+    kind: str,
+    macs: int,
+    ms: float,
+    peak_hz: float,
 ) -> LayerRow:
     rate_hz = macs / (1e-3 * ms) if ms > 0.0 else 0.0
     return LayerRow(
@@ -82,7 +92,7 @@ def _row(
         "native",
         plan,
         name,
-        kind_of(name, macs, network.artifact),
+        kind,
         macs,
         round(ms, 5),
         round(1e-9 * rate_hz, 2),
@@ -90,12 +100,14 @@ def _row(
     )
 
 
-def kind_of(name: str, macs: int, artifact: Artifact) -> str:
+def kind_of(step: StepProfile, artifact: Artifact) -> str:
     """Name the kind of a step: `3x3 large`, `1x1`, `depthwise`, `linear`, or its operation."""
-    node: Node | None = next((n for n in artifact.graph if n.name == name), None)
+    node: Node | None = next((n for n in artifact.graph if n.name == step.name), None)
+    if node is None or step.operation in PREPARATIONS:
+        return step.operation
     if isinstance(node, Conv2d):
         if node.groups > 1:
             return "depthwise" if node.groups == node.channels else "grouped"
-        size = "large" if macs >= LARGE else "small"
+        size = "large" if step.macs >= LARGE else "small"
         return f"{node.kernel[0]}x{node.kernel[1]} {size}"
-    return type(node).__name__.lower() if node is not None else name
+    return type(node).__name__.lower()

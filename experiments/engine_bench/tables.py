@@ -9,7 +9,7 @@ from pathlib import Path
 from experiments.docs import markdown_table
 from experiments.engine_bench.contention import ContentionRow
 from experiments.engine_bench.equality import EqualityRow
-from experiments.engine_bench.layers import LayerRow
+from experiments.engine_bench.layers import PREPARATIONS, LayerRow
 from experiments.engine_bench.rounds import Row
 from experiments.engine_bench.switching import SwitchRow
 
@@ -57,7 +57,7 @@ def layer_table(rows: Sequence[LayerRow]) -> str:
     """Sum the layers of each kind: how many, their time [ms], rate [GMAC/s], share of the peak."""
     groups: dict[tuple[str, str, str], list[LayerRow]] = {}
     for row in rows:
-        if row.macs:
+        if row.macs or row.kind in PREPARATIONS:
             groups.setdefault((row.network, row.plan, row.kind), []).append(row)
     body = []
     for key, found in groups.items():
@@ -70,17 +70,18 @@ def layer_table(rows: Sequence[LayerRow]) -> str:
 
 
 def switching_table(rows: Sequence[SwitchRow]) -> str:
-    """Show what a change of plan costs."""
+    """Show what a change of effort costs."""
     body = [
         [
             row.network,
+            row.changes,
             f"{row.first_over_second:.3f}",
             f"{row.growth_kib:.0f}",
-            f"{row.plan_kib:.3g}",
+            f"{row.effort_kib:.3g}",
         ]
         for row in rows
     ]
-    header = ["network", "first run over second", "growth KiB", "KiB a plan"]
+    header = ["network", "changes", "first run over second", "growth KiB", "KiB an effort"]
     return markdown_table(header, body)
 
 
@@ -93,10 +94,13 @@ def contention_table(rows: Sequence[ContentionRow]) -> str:
             *(f"{ms:.3g}" for ms in (row.quiet_ms, row.busy_ms)),
             f"{row.ratio:.2f}",
             f"{row.worst_ms:.3g}",
+            f"{row.yardstick_ratio:.2f}",
+            f"{row.yardstick_worst_ms:.3g}",
         ]
         for row in rows
     ]
     header = ["network", "threads", "quiet ms", "busy ms", "ratio", "worst ms"]
+    header += ["yardstick's ratio", "its worst ms"]
     return markdown_table(header, body)
 
 

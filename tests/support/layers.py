@@ -128,6 +128,8 @@ def layer_tensors(
     weight[extreme] = rng.choice(EXTREMES, shape)[extreme]
     if rng.random() < 0.2:
         weight[:] = np.abs(weight)
+    if rng.random() < 0.2:
+        weight[:] = rng.choice(EXTREMES, (shape[0], *[1] * (len(shape) - 1)))
     terms = int(np.prod(shape[1:]))
     requantisers = {}
     for b in bits:
@@ -150,15 +152,23 @@ def draw_images(rng: np.random.Generator, shape: tuple[int, ...], count: int = 2
 
 @st.composite
 def convolutions(
-    draw: st.DrawFn, *, most: int = 40, grouped: bool = False, bits: tuple[Bits, ...] = BITS
+    draw: st.DrawFn,
+    *,
+    most: int = 40,
+    grouped: bool = False,
+    bits: tuple[Bits, ...] = BITS,
+    sides: tuple[int, int] = (1, 9),
 ) -> Case:
-    """Draw a 1 x 1 layer that makes 16-bit codes, and the convolution that is looked at."""
+    """Draw a 1 x 1 layer that makes 16-bit codes, and the convolution that is looked at.
+
+    `most` bounds its channels, `sides` an image's height and width.
+    """
     rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
     kernel = (draw(st.integers(1, 5)), draw(st.integers(1, 5)))
     padding = (draw(st.integers(0, 3)), draw(st.integers(0, 3)))
     after = (draw(st.integers(0, 1)), draw(st.integers(0, 1)))
     size = tuple(
-        draw(st.integers(max(1, k - 2 * p - a), 9))
+        draw(st.integers(max(sides[0], k - 2 * p - a), sides[1]))
         for k, p, a in zip(kernel, padding, after, strict=True)
     )
     depth, channels = draw(st.integers(1, most)), draw(st.integers(1, most))

@@ -25,6 +25,9 @@ class Array {
     return data_ != nullptr;
   }
 
+  // Keeps only the first `size` values.
+  void shorten(size_t size) { size_ = size < size_ ? size : size_; }
+
   T &operator[](size_t i) { return data_[i]; }
   const T &operator[](size_t i) const { return data_[i]; }
   T *data() { return data_; }

@@ -162,6 +162,8 @@ const char *operation(const ae::Network &network, const ae::Step &step) {
       return "load";
     case ae::Action::kNarrow:
       return "narrow";
+    case ae::Action::kWeave:
+      return "weave";
     case ae::Action::kFused:
       return "convolution+add";
     case ae::Action::kNode:

@@ -56,6 +56,7 @@ struct Task {
   Average average;
   Join join;
   Narrow narrow;
+  Weave weave;
   int positions, grain;          // or rows
   int blocks, block_grain;
   int groups;
@@ -125,6 +126,14 @@ void aim_convolution(Task &task) {
   Convolution &c = task.convolution;
   c.source = source.at - n.pad_top * source.row - n.pad_left * source.column;
   c.source_low = source.low;
+  c.woven = nullptr;
+  c.segments = network.segments.data() + layer.first_segment;
+  c.segment_count = layer.segment_count;
+  c.scratch = nullptr;
+  if (step.woven >= 0) {
+    c.woven = job.plan->planes(step.woven, job.arena).at;
+    c.woven += job.plan->geometry(step.woven).origin + 2 * (c.source - source.at);
+  }
   c.step_y = n.stride_y * source.row;
   c.step_x = n.stride_x * source.column;
   c.runs = network.runs_of(layer);
@@ -318,6 +327,24 @@ void run_narrow(Task &task) {
   job.pool->run(do_narrow, &task, chunk_count(task));
 }
 
+void do_weave(void *context, int chunk) {
+  const Task &t = *static_cast<const Task *>(context);
+  Range lines, blocks;
+  cut_out(t, chunk, &lines, &blocks);
+  t.job->network->kernels->weave(t.weave, lines);
+}
+
+void run_weave(Task &task) {
+  const Job &job = *task.job;
+  const Geometry &g = job.plan->geometry(task.step->source);
+  const Planes source = job.plan->planes(task.step->source, job.arena);
+  const uint8_t *high = source.at - g.origin;
+  task.weave = {high, high + source.low,
+                job.plan->planes(task.step->target, job.arena).at - g.origin};
+  cut(task, static_cast<int>(g.plane / kLine), 1, 1);
+  job.pool->run(do_weave, &task, chunk_count(task));
+}
+
 // Copies `count` neighbouring values with their low bytes.
 void copy(const Planes &from, const uint8_t *source, const Planes &to, uint8_t *target, int count) {
   const auto size = static_cast<size_t>(count);
@@ -423,6 +450,7 @@ void run_step(const Job &job, const Step &step) {
   task.step = &step;
   task.node = &node_of(job, step);
   task.groups = 1;
+  if (step.action == Action::kWeave) return run_weave(task);  // borders and all
   const Planes target = job.plan->planes(step.target, job.arena);
   fill_border(job.plan->geometry(step.target), target,
               job.plan->contents[static_cast<size_t>(step.target)].border);
@@ -441,7 +469,7 @@ void read_codes(const Job &job, int32_t buffer, int32_t *codes) {
 }
 
 int64_t macs_of(const Network &network, const Step &step) {
-  if (step.node < 0 || step.action == Action::kNarrow) return 0;
+  if (step.node < 0 || step.action == Action::kNarrow || step.action == Action::kWeave) return 0;
   const FileNode &n = network.file.node(static_cast<uint32_t>(step.node));
   if (n.layer < 0) return 0;
   const FileSignal &in = network.file.signal(static_cast<uint32_t>(network.file.inputs(n)[0]));
@@ -452,6 +480,9 @@ int64_t macs_of(const Network &network, const Step &step) {
 
 int64_t bytes_of(const Job &job, const Step &step) {
   int64_t bytes = 0;
+  if (step.action == Action::kWeave) {
+    return 4 * static_cast<int64_t>(job.plan->geometry(step.source).plane);
+  }
   for (const int32_t buffer : {step.source, step.other, step.target}) {
     if (buffer < 0) continue;
     const Geometry &g = job.plan->geometry(buffer);

@@ -8,6 +8,7 @@
 
 namespace ae {
 
+constexpr int kLine = 64;   // bytes that planes are a multiple of
 constexpr int kBlock = 16;  // output channels packed together
 constexpr int kQuad = 4;    // products summed together
 
@@ -57,6 +58,12 @@ struct Planes {
 struct Convolution {
   const uint8_t *source;  // the window of output (0, 0)
   ptrdiff_t source_low, step_y, step_x;
+  // The same window of woven codes, two bytes each, or NULL; and the ends, in quads, of segments of
+  // the sum: what each is more than 2^16 times its high x high fits 32 bits.
+  const uint8_t *woven;
+  const int32_t *segments;
+  int segment_count;
+  void *scratch;  // a kernel set's own
   const int32_t *runs;  // where each run of bytes begins, from the window's first byte
   int run_count, run_quads;
   ptrdiff_t run_skip;  // bytes of weights behind each run that are not read
@@ -87,6 +94,12 @@ struct Depthwise {
   Constants constants;
   Planes target;
   int target_width, channels;
+};
+
+// Both planes of a whole buffer brought together: codes plus 128, of 16 bits each.
+struct Weave {
+  const uint8_t *high, *low;
+  uint8_t *target;
 };
 
 // The greatest code of each window; padding is never the greatest.
@@ -124,6 +137,9 @@ struct Range {
   int begin, end;
 };
 
+// Quads of a sum that a kernel set reads as woven codes: all at once, or in segments of fewer.
+constexpr int kWovenQuads = 160, kSegmentQuads = 96;
+
 struct Kernels {
   const char *name;
   bool (*runs_here)();
@@ -134,6 +150,8 @@ struct Kernels {
   void (*average)(const Average &, Range rows);
   void (*join)(const Join &, Range rows);
   void (*narrow)(const Narrow &, Range rows);
+  // Of lines of kLine bytes; NULL: reads no woven codes.
+  void (*weave)(const Weave &, Range lines);
 };
 
 // Every kernel set that was compiled, fastest first, ending with the portable one.

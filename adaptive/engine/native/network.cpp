@@ -2,6 +2,7 @@
 
 #include "constants.h"
 #include "error.h"
+#include "segments.h"
 
 namespace ae {
 namespace {
@@ -39,7 +40,7 @@ bool Network::prepare(const Graph &graph, const Kernels &set) {
     const int32_t layer = file.node(i).layer;
     if (layer >= 0) layer_node[static_cast<size_t>(layer)] = static_cast<int32_t>(i);
   }
-  if (!measure() || !lay_out_runs() || !choose_constants()) return false;
+  if (!measure() || !lay_out_runs() || !choose_constants() || !cut_segments()) return false;
   find_fusions();
   find_placements();
   return true;
@@ -143,6 +144,27 @@ bool Network::choose_constants() {
       layer.constants[slot] = derive_constants(*this, n, slot, count, room);
       room += kDerived * count;
     }
+  }
+  return true;
+}
+
+// Dense layers of 16 bits, for kernel sets that read woven codes.
+bool Network::cut_segments() {
+  const auto cuts = [&](const FileNode &n) {
+    return kernels->weave && static_cast<Op>(n.op) == Op::kConvolution && n.groups == 1 &&
+           (file.header().bits & (1u << kAt16)) && !layers[static_cast<size_t>(n.output - 1)].wide;
+  };
+  size_t most = 0;
+  for (uint32_t i = 0; i < file.node_count(); ++i) {
+    if (cuts(file.node(i))) most += most_segments(layers[i]);
+  }
+  if (!segments.resize(most)) return fail("no memory for %zu segments", most);
+  int32_t total = 0;
+  for (uint32_t i = 0; i < file.node_count(); ++i) {
+    if (!cuts(file.node(i))) continue;
+    layers[i].first_segment = total;
+    layers[i].segment_count = segments_of(*this, file.node(i), segments.data() + total);
+    total += layers[i].segment_count;
   }
   return true;
 }

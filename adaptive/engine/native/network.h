@@ -30,6 +30,7 @@ struct Layer {
   int32_t blocks;     // of one group; all groups of a depthwise layer
   ptrdiff_t panel;
   ptrdiff_t run_skip;  // bytes of weights behind a run that this variant does not read
+  int32_t first_segment, segment_count;  // within Network::segments; none where planes are read
   bool wide;
   Constants constants[kSlots];
 };
@@ -61,6 +62,7 @@ class Network {
   Array<Placement> placements;  // of each signal
   Array<int32_t> layer_node;
   Array<int32_t> runs;
+  Array<int32_t> segments;  // ends in quads; see Convolution
 
   // Whether a node has work of its own.
   bool works(uint32_t node) const { return fusions[node].into < 0 && !placed_whole_[node]; }
@@ -77,6 +79,7 @@ class Network {
   bool measure();
   bool lay_out_runs();
   bool choose_constants();
+  bool cut_segments();
   void find_fusions();
   void find_placements();
   int readers(int32_t signal) const;

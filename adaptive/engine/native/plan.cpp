@@ -3,6 +3,11 @@
 #include "error.h"
 
 namespace ae {
+namespace {
+
+constexpr int kWovenPositions = 32;  // fewer do not pay for weights that are woven too
+
+}  // namespace
 
 bool Plan::compile(const Network &network, const uint8_t *bits, int layers, bool exact,
                    uint32_t head_number, int32_t first_number) {
@@ -167,6 +172,27 @@ int32_t Plan::add_target(int32_t signal, size_t step) {
   return buffer_of[whole];
 }
 
+// The woven codes of what a step reads, or -1 where it reads planes.
+int32_t Plan::add_woven(const Step &step, size_t *count) {
+  const Network &network = *network_;
+  const FileNode &n = network.file.node(static_cast<uint32_t>(step.node));
+  const FileSignal &out = network.file.signal(static_cast<uint32_t>(n.output));
+  const bool reads = network.kernels->weave && step.products == Products::kExact &&
+                     static_cast<Op>(n.op) == Op::kConvolution && n.groups == 1 &&
+                     out.height * out.width >= kWovenPositions &&
+                     network.layers[static_cast<size_t>(step.node)].segment_count > 0;
+  if (!reads) return -1;
+  int32_t &woven = woven_of[static_cast<size_t>(step.source)];
+  if (woven < 0) {
+    const Content &content = contents[static_cast<size_t>(step.source)];
+    woven = add_buffer(content.signal, false, content.border, *count);
+    buffers[static_cast<size_t>(woven)].bytes *= 2;
+    steps[(*count)++] = {Action::kWeave, 0, Products::kExact, step.node, -1, step.source, -1,
+                         woven, -1, 0};
+  }
+  return woven;
+}
+
 void Plan::add_node(uint32_t i, bool exact, size_t *count) {
   const Network &network = *network_;
   const FileNode &n = network.file.node(i);
@@ -184,7 +210,8 @@ void Plan::add_node(uint32_t i, bool exact, size_t *count) {
     const int32_t zero = network.file.signal(static_cast<uint32_t>(input)).zero;
     const int32_t border = (zero >> (16 - step.bits)) + (1 << (step.bits - 1));
     const int32_t narrow = add_buffer(input, false, static_cast<uint8_t>(border), *count);
-    steps[*count] = {Action::kNarrow, 0, Products::kHigh, step.node, -1, step.source, -1, narrow, 0};
+    steps[*count] = {Action::kNarrow, 0, Products::kHigh, step.node, -1, step.source, -1,
+                       narrow, -1, 0};
     buffers[static_cast<size_t>(step.source)].last = static_cast<int>((*count)++);
     step.source = narrow;
   }
@@ -193,6 +220,7 @@ void Plan::add_node(uint32_t i, bool exact, size_t *count) {
                   : !low          ? Products::kPlain
                   : exact         ? Products::kExact
                                   : Products::kFast;
+  step.woven = step.source >= 0 ? add_woven(step, count) : -1;
   step.target = add_target(n.output, *count);
   step.channel = network.placements[static_cast<size_t>(n.output)].channel;
   const int now = static_cast<int>(*count);
@@ -207,6 +235,7 @@ void Plan::add_node(uint32_t i, bool exact, size_t *count) {
     step.other = buffer_of[static_cast<size_t>(inputs[1])];
   }
   if (step.source >= 0) buffers[static_cast<size_t>(step.source)].last = now;
+  if (step.woven >= 0) buffers[static_cast<size_t>(step.woven)].last = now;
   buffers[static_cast<size_t>(step.target)].last = now;
   steps[(*count)++] = step;
 }
@@ -215,19 +244,20 @@ bool Plan::lay_out_steps(bool exact, int32_t answer, int32_t first) {
   const uint32_t nodes = network_->file.node_count();
   size_t step_count = 1, buffer_count = 1;
   for (uint32_t i = 0; i < nodes; ++i) {
-    const size_t narrow = wanted_[i + 1] && narrows(i), whole = works(i);
-    step_count += narrow + whole;
-    buffer_count += narrow + whole;
+    const size_t narrow = wanted_[i + 1] && narrows(i), whole = works(i), woven = whole;
+    step_count += narrow + woven + whole;
+    buffer_count += narrow + woven + whole;
   }
   if (!steps.resize(step_count) || !buffers.resize(buffer_count) ||
-      !contents.resize(buffer_count)) {
+      !contents.resize(buffer_count) || !woven_of.resize(buffer_count)) {
     return fail("no memory for a plan of %zu steps", step_count);
   }
   for (int32_t &buffer : buffer_of) buffer = -1;
+  for (int32_t &buffer : woven_of) buffer = -1;
   size_t count = 0;
   const uint8_t border = network_->geometry[0].zero_high;
   buffer_of[0] = add_buffer(0, false, border, 0);
-  steps[count++] = {Action::kLoad, 0, Products::kHigh, -1, -1, -1, -1, buffer_of[0], 0};
+  steps[count++] = {Action::kLoad, 0, Products::kHigh, -1, -1, -1, -1, buffer_of[0], -1, 0};
   for (uint32_t i = 0; i < nodes; ++i) {
     if (works(i) && early_[i + 1]) add_node(i, exact, &count);
   }
@@ -237,6 +267,8 @@ bool Plan::lay_out_steps(bool exact, int32_t answer, int32_t first) {
   for (uint32_t i = 0; i < nodes; ++i) {
     if (works(i) && !early_[i + 1]) add_node(i, exact, &count);
   }
+  steps.shorten(count);
+  buffers.shorten(buffer_count_);
   head = buffer_of[static_cast<size_t>(answer)];
   buffers[static_cast<size_t>(head)].last = static_cast<int>(count);
   return true;

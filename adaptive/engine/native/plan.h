@@ -9,6 +9,7 @@ namespace ae {
 enum class Action : int8_t {
   kLoad,    // the image into its buffer
   kNarrow,  // codes brought to fewer bits for one layer
+  kWeave,   // both planes brought together
   kNode,    // a node of the graph
   kFused,   // a convolution and the addition behind it
 };
@@ -20,6 +21,7 @@ struct Step {
   int32_t node;      // the convolution where it is fused
   int32_t addition;  // node, where it is fused
   int32_t source, other, target;  // buffers; -1 where there is none
+  int32_t woven;                  // buffer of the source's woven codes, or -1
   int32_t channel;                // of the target, where its first one goes
 };
 
@@ -48,6 +50,7 @@ class Plan {
   Array<Buffer> buffers;
   Array<Content> contents;
   Array<int32_t> buffer_of;  // of each signal, -1 where it is never whole
+  Array<int32_t> woven_of;   // of each buffer: its woven codes, or -1
   int32_t head = -1;         // buffer that answers
   int outputs = 0;
   int32_t first_head = -1;  // buffer that answers after the first steps, -1 where none does
@@ -63,6 +66,7 @@ class Plan {
   int32_t add_buffer(int32_t signal, bool low, uint8_t border, size_t step);
   int32_t add_target(int32_t signal, size_t step);
   void add_node(uint32_t node, bool exact, size_t *step);
+  int32_t add_woven(const Step &step, size_t *count);
   bool carried_by(const FileNode &node) const;
   bool works(uint32_t node) const { return wanted_[node + 1] && network_->works(node); }
   int outputs_of(int32_t answer) const;

@@ -2,6 +2,7 @@
 
 import gc
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 
 import numpy as np
 import psutil
@@ -19,10 +20,10 @@ from adaptive.engine.native import PLANS_KEPT, NativeEngine
 from adaptive.engine.protocol import default_engine, make_engine
 from adaptive.engine.reference import ReferenceEngine
 from adaptive.errors import ArtifactError, EngineError
-from adaptive.graph import Conv2d, Flatten, Linear, Signal
+from adaptive.graph import Conv2d, Flatten, LayerTensors, Linear, Signal
 from adaptive.labels import LabelTree
 from adaptive.precision import Bits, Effort, PrecisionPlan, all_plans, random_plans
-from adaptive.quantise import CODE_MIN, WEIGHT_MAX
+from adaptive.quantise import CODE_MAX, CODE_MIN, WEIGHT_MAX, Requantiser
 from models.export import export_network
 
 pytestmark = pytest.mark.skipif(not is_built(), reason="native engine not built: ./run build")
@@ -55,6 +56,15 @@ def test_grouped_and_depthwise_convolutions_equal_the_reference(isa: str, case: 
 @given(case=convolutions(most=300))
 def test_convolutions_of_many_channels_equal_the_reference(isa: str, case: Case) -> None:
     case.check(isa=isa)
+
+
+@every_set
+@settings(max_examples=20, deadline=None)
+@given(case=convolutions(most=300, sides=(7, 13)), threads=st.integers(1, 2))
+def test_convolutions_of_many_positions_equal_the_reference(
+    isa: str, case: Case, threads: int
+) -> None:
+    case.check(isa=isa, threads=threads)
 
 
 @every_set
@@ -131,6 +141,47 @@ def test_sums_beyond_32_bits_are_exact() -> None:
     artifact = make_artifact(graph, source, np.random.default_rng(0))
     artifact.tensors["head"].weight[0] = WEIGHT_MAX
     Case(artifact, np.full((1, *source.shape), 255, np.uint8)).check()
+
+
+@every_set
+@pytest.mark.parametrize("weight", [127, 128, -32512, -WEIGHT_MAX])
+@pytest.mark.parametrize(("zero", "code"), [(CODE_MIN, CODE_MAX), (127 * 256, CODE_MIN)])
+def test_sums_are_exact_where_all_products_are_alike_and_far_from_zero(
+    isa: str, weight: int, zero: int, code: int
+) -> None:
+    same = {"stride": (1, 1), "groups": 1, "scale": 1.0, "relu": False}
+    graph = (
+        Conv2d(name="first", inputs=("input",), channels=64, kernel=(1, 1), padding=(0, 0),
+               zero=zero, **same),
+        Conv2d(name="conv", inputs=("first",), channels=20, kernel=(3, 3), padding=(1, 1),
+               zero=0, **same),
+    )  # fmt: skip
+    source = Signal((7, 7, 3), 1.0, CODE_MIN)
+    artifact = make_artifact(graph, source, np.random.default_rng(0))
+
+    def layer(name: str, weights: int, ratio: float) -> LayerTensors:
+        tensors = artifact.tensors[name]
+        count, node_zero = len(tensors.weight), zero if name == "first" else 0
+        constants = Requantiser.from_real(
+            np.full(count, ratio), np.zeros(count), bits=Bits.INT16, zero=node_zero, relu=False
+        )
+        return replace(
+            tensors,
+            weight=np.full_like(tensors.weight, weights),
+            requantisers={**tensors.requantisers, Bits.INT16: constants},
+        )
+
+    farthest = 64 * 9 * abs(code - zero) * abs(weight)
+    tensors = {
+        "first": layer("first", WEIGHT_MAX if code > zero else -WEIGHT_MAX, 1.0),
+        "conv": layer("conv", weight, 0.9 * CODE_MAX / farthest),
+    }
+    case = Case(replace(artifact, tensors=tensors), np.full((1, *source.shape), 255, np.uint8))
+    effort = Effort(PrecisionPlan.uniform(artifact.layers, Bits.INT16))
+    codes = ReferenceEngine(case.artifact).trace(case.images, effort)
+    assert np.unique(codes["first"]).tolist() == [code]
+    assert abs(codes["conv"][0, 3, 3, 0]) == pytest.approx(0.9 * CODE_MAX, rel=1e-3)
+    case.check(effort, isa=isa)
 
 
 def fast_sum(artifact_weight: np.ndarray, codes: np.ndarray, zero: int) -> np.ndarray:

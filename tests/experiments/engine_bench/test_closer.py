@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from adaptive.engine.library import is_built
+from adaptive.engine.native import StepProfile
 from adaptive.errors import ConfigError
 from experiments.engine_bench import contention, peak, switching
 from experiments.engine_bench.config import NetworkEntry
@@ -13,7 +14,7 @@ from experiments.engine_bench.contention import measure_contention
 from experiments.engine_bench.layers import LayerRow, kind_of, profile_layers
 from experiments.engine_bench.networks import BenchNetwork, prepare
 from experiments.engine_bench.peak import Peak
-from experiments.engine_bench.switching import measure_switching
+from experiments.engine_bench.switching import measure_all
 from experiments.engine_bench.tables import tables_of
 
 pytestmark = [
@@ -45,11 +46,15 @@ def test_every_step_is_a_row_with_its_kind_and_share(network: BenchNetwork, tmp_
 def test_a_depthwise_layer_and_a_pool_are_named() -> None:
     from networks import small_artifact
 
+    def step(name: str, macs: int, operation: str = "") -> StepProfile:
+        return StepProfile(name, operation or name, 8, 1e-6, macs, 0)
+
     artifact = small_artifact()
-    kinds = [kind_of(node.name, 1, artifact) for node in artifact.graph]
+    kinds = [kind_of(step(node.name, 1), artifact) for node in artifact.graph]
     assert kinds == ["3x3 small", "maxpool2d", "depthwise", "globalavgpool", "linear"]
-    assert kind_of("stem", 10**7, artifact) == "3x3 large"
-    assert kind_of("load", 0, artifact) == "load"
+    assert kind_of(step("stem", 10**7), artifact) == "3x3 large"
+    assert kind_of(step("stem", 0, "weave"), artifact) == "weave"
+    assert kind_of(step("input", 0, "load"), artifact) == "load"
 
 
 def test_switching_and_contention_are_rows(
@@ -59,14 +64,16 @@ def test_switching_and_contention_are_rows(
     monkeypatch.setattr(switching, "PLANS", 4)
     monkeypatch.setattr(switching, "PAIRS", 3)
     monkeypatch.setattr(contention, "SECONDS", 0.02)
-    switched = measure_switching(network, seed=0)
-    assert switched.first_over_second > 0.0
+    switched = measure_all([network], seed=0)
+    assert [row.changes for row in switched] == ["bits", *(["bits", "widths and heads"] * 2)]
+    assert all(row.first_over_second > 0.0 for row in switched)
     busy = measure_contention(network, threads=(1, 2))
     assert [row.threads for row in busy] == [1, 2]
     assert all(row.worst_ms >= row.busy_ms > 0.0 for row in busy)
-    tables = tables_of([], [switched, *busy], {})
+    assert all(row.yardstick_ratio > 0.0 for row in busy)
+    tables = tables_of([], [*switched, *busy], {})
     assert list(tables) == ["switching", "contention"]
-    for row in (switched, *busy):
+    for row in (*switched, *busy):
         assert json.loads(json.dumps(row.to_dict()))["check"] in ("switching", "contention")
 
 

@@ -15,6 +15,6 @@ using Set = Multiplying<2, 1, 2>;
 }  // namespace
 
 const Kernels kArmv7Neon = {"armv7neon", runs_here, 128,  walk<Set>, depthwise<1>,
-                            max_pool,    average,   join, narrow};
+                            max_pool,    average,   join, narrow, nullptr};
 
 }  // namespace ae

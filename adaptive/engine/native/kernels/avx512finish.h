@@ -72,6 +72,16 @@ struct Joint {
     const Vector middle = _mm512_and_si512(rest, repeat(0xFFFF));
     return _mm512_or_si512(_mm512_sllv_epi32(high, up), _mm512_srlv_epi32(middle, down));
   }
+
+  // high 2^16 + rest, likewise.
+  template <bool kDeep>
+  Vector join(Vector high, Vector rest) const {
+    high = _mm512_add_epi32(high, _mm512_srai_epi32(rest, 16));
+    if constexpr (kDeep) high = _mm512_srav_epi32(high, right);
+    high = _mm512_min_epi32(_mm512_max_epi32(high, least), greatest);
+    const Vector middle = _mm512_and_si512(rest, repeat(0xFFFF));
+    return _mm512_or_si512(_mm512_sllv_epi32(high, up), _mm512_srlv_epi32(middle, down));
+  }
 };
 
 // Byte `l` of 16 goes to lane `l`, at its byte `kPlace`; the rest is zero.

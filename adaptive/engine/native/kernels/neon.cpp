@@ -11,6 +11,6 @@ using Set = Multiplying<4, 2, 2>;
 }  // namespace
 
 const Kernels kNeon = {"neon",   runs_here, 128,  walk<Set>, depthwise<4>,
-                       max_pool, average,   join, narrow};
+                       max_pool, average,   join, narrow, nullptr};
 
 }  // namespace ae

@@ -148,6 +148,6 @@ bool runs_here() { return true; }
 }  // namespace
 
 const Kernels kPortable = {"portable", runs_here, 0, walk<Portable>, depthwise,
-                           max_pool,   average,   join, narrow};
+                           max_pool,   average,   join, narrow, nullptr};
 
 }  // namespace ae
