@@ -2,7 +2,7 @@
 
 Run with `python -m experiments.daemon_bench --json`. The daemon is the real one, started as its
 unit starts it, on a folder that stands in for a Raspberry Pi 4B; this machine's processor does the
-work. Each figure is a median where it is repeated, and every one is of this run.
+work. Figures are medians over several daemons started in turn.
 """
 
 import argparse
@@ -14,7 +14,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -22,12 +22,21 @@ import yaml
 
 from adaptive.client import Connection, Governed
 from adaptive.errors import AdaptiveError, PlatformError
+from experiments.docs import markdown_table, replace_block
 from experiments.progress import Progress
 from experiments.stand_in import FakeBoard
 
 PERIOD_S = 0.1
 KHZ = tuple(range(600_000, 1_800_001, 100_000))
 TARGETS = {"rss_mib": 40.0, "cpu_percent": 1.0, "read_us": 2.0, "socket_us": 50.0}
+MEANINGS = {
+    "rss_mib": "resident memory, MiB",
+    "cpu_percent": "processor time, % of one core",
+    "cycle_ms": "of it, one control cycle, ms",
+    "read_us": "a client reads the plan, us",
+    "read_new_plan_us": "a client reads a plan that has changed, us",
+    "socket_us": "a report over the socket and back, us",
+}
 _START_S = 60.0
 _READS, _ROUND_TRIPS = 20_000, 1_000
 _MIB = 2**20
@@ -37,14 +46,29 @@ def main() -> int:
     """Measure, print; 1 if a target is missed."""
     parser = argparse.ArgumentParser("daemon_bench", description=__doc__)
     parser.add_argument("--json", action="store_true", help="one JSON object a line")
-    parser.add_argument("--seconds", type=float, default=20.0, help="(%(default)s)")
+    parser.add_argument("--seconds", type=float, default=20.0, help="a daemon (%(default)s)")
+    parser.add_argument("--repeats", type=int, default=3, help="daemons, in turn (%(default)s)")
     parser.add_argument("--governor", default="predictive", help="(%(default)s)")
+    parser.add_argument("--doc", type=Path, metavar="FILE", help="fill the table of FILE")
     args = parser.parse_args()
+    if args.repeats < 1 or not args.seconds > 0.0:
+        parser.error("--repeats and --seconds are to be above 0")
+    progress = Progress("daemon")
+    runs: list[dict[str, float]] = []
+
+    def advance(share: float) -> None:
+        progress((len(runs) + share) / args.repeats)
+
     try:
-        figures = measure(args.governor, args.seconds, progress=Progress("daemon"))
+        while len(runs) < args.repeats:
+            runs.append(measure(args.governor, args.seconds, progress=advance))
+        progress.close()
+        if args.doc:
+            replace_block(args.doc, "daemon-cost", table(runs))
     except AdaptiveError as error:
         print(f"daemon_bench: {error}", file=sys.stderr)
         return 2
+    figures = medians(runs)
     for metric, value in figures.items():
         if args.json:
             print(json.dumps({"metric": metric, "value": round(value, 3)}))
@@ -53,6 +77,22 @@ def main() -> int:
             print(f"{metric:<20} {value:10.3f}{target}")
     missed = [metric for metric, most in TARGETS.items() if figures[metric] > most]
     return 1 if missed else 0
+
+
+def medians(runs: Sequence[Mapping[str, float]]) -> dict[str, float]:
+    """Return the median of each figure."""
+    return {metric: statistics.median(run[metric] for run in runs) for metric in runs[0]}
+
+
+def table(runs: Sequence[Mapping[str, float]]) -> str:
+    """Show each figure: median, least and most of the runs, and what it is to be at most."""
+    body = []
+    for metric, median in medians(runs).items():
+        found = [run[metric] for run in runs]
+        values = [f"{value:.3g}" for value in (median, min(found), max(found))]
+        most = f"{TARGETS[metric]:g}" if metric in TARGETS else ""
+        body.append([MEANINGS[metric], *values, most])
+    return markdown_table(["figure", "median", "least", "most", "target"], body)
 
 
 def measure(
@@ -128,8 +168,9 @@ def started(folder: Path, governor: str) -> Iterator[tuple[subprocess.Popen[byte
         _wait_for(socket, process)
         yield process, socket
     finally:
-        process.send_signal(signal.SIGTERM)
-        process.communicate()
+        if process.poll() is None:
+            process.send_signal(signal.SIGTERM)
+            process.communicate()
 
 
 def _wait_for(socket: Path, process: subprocess.Popen[bytes]) -> None:
