@@ -88,6 +88,47 @@ class Caution:
                 raise ValueError(f"{name} is {value}, expected 0 or more")
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class _Plans:
+    """What falling prices of power would run in each stretch, at levels of demand.
+
+    Attributes
+    ----------
+    levels
+        Of demand in each stretch, shape (B,).
+    now
+        Points of the first stretch, shape (K,).
+    power_w
+        What the board draws then, shape (K,) [W].
+    switched_w, leakage_w
+        Switching power and leakage of each node in each stretch, shape (K, B, n) [W].
+    """
+
+    levels: Indices
+    now: Indices
+    power_w: Vector
+    switched_w: Array
+    leakage_w: Array
+
+    @classmethod
+    def of(cls, levels: Indices, priced: Indices, menu: Menu, leakage_w: Array) -> "_Plans":
+        """Lay out the plans at each price that differ from the one before."""
+        plans = menu.best[priced, levels]  # (K, B)
+        new = np.ones(len(plans), dtype=bool)
+        new[1:] = (plans[1:] != plans[:-1]).any(axis=1)
+        plans = plans[new]
+        busy = menu.busy(plans, levels)
+        now = plans[:, 0]
+        power = menu.power
+        return cls(
+            levels,
+            now,
+            menu.idle_w[now] + busy[:, 0] * menu.work_w[now],
+            power.idle_w[plans] + busy[..., np.newaxis] * power.work_w[plans],
+            leakage_w[plans],
+        )
+
+
 class Predictive:
     """Most worth for ever, with every junction below the cap.
 
@@ -162,6 +203,7 @@ class Predictive:
         growth = self._menu.power.growth(np.full(len(plant.network.nodes), cap_degc))
         self._leakage_w = self._menu.power.leakage_w * growth  # (N, n)
         self._ran = 0
+        self._plans: _Plans | None = None
         self._before: Observation | None = None
         self._since_s = -math.inf
         self._owed = 0.0
@@ -205,17 +247,13 @@ class Predictive:
 
     def _choose(self, observation: Observation) -> int:
         """Return the point of the lowest price whose plan holds, or of two that share time."""
-        menu = self._menu
-        levels = menu.level(self._demand_hz(observation))  # (B,)
-        plans = menu.best[self._priced, levels]  # (K, B)
-        new = np.ones(len(plans), dtype=bool)
-        new[1:] = (plans[1:] != plans[:-1]).any(axis=1)
-        plans = plans[new]
-        busy = menu.busy(plans, levels)
-        now = plans[:, 0]
-        over_k = self._over_the_cap_k(plans, busy)
-        power_w = menu.idle_w[now] + busy[:, 0] * menu.work_w[now]
-        over_w = np.maximum(power_w - self._battery.power_w, -1e9)
+        levels = self._menu.level(self._demand_hz(observation))  # (B,)
+        if self._plans is None or not np.array_equal(levels, self._plans.levels):
+            self._plans = _Plans.of(levels, self._priced, self._menu, self._leakage_w)
+        plans = self._plans
+        now = plans.now
+        over_k = self._over_the_cap_k(plans)
+        over_w = np.maximum(plans.power_w - self._battery.power_w, -1e9)
         over = np.column_stack([over_k.reshape(len(now), -1), over_w])
         allowed = self._allowed(now, observation)
         fits = np.logical_and.accumulate((over <= 0.0).all(axis=1) & allowed)
@@ -254,17 +292,16 @@ class Predictive:
         demand[0] = self._forecast.now_hz + max(observation.backlog, 0) / self._clear_s
         return demand
 
-    def _over_the_cap_k(self, plans: Indices, busy: Array) -> Array:
+    def _over_the_cap_k(self, plans: "_Plans") -> Array:
         """Return by how much plans pass what is allowed, at ends and junctions, (K, B, J) [K]."""
-        menu, caution, board = self._menu, self._caution, self._filter
-        switched = menu.power.idle_w[plans] + busy[..., np.newaxis] * menu.power.work_w[plans]
-        power = switched * board.power_factor + self._leakage_w[plans]
+        caution, board = self._caution, self._filter
+        power = plans.switched_w * board.power_factor + plans.leakage_w
         ambient = board.ambient_degc
         junctions = self._prospect.junctions_k(board.temps_degc - ambient, power)
         kept_k = caution.margin_k + board.rounding_k + board.ahead_k
         kept_k += ambient - self._cap_degc
         junctions[:, 0] += kept_k + caution.deviations * board.predicted_spread_k(
-            self._prospect.free[:, 0], self._prospect.driven[0, :, 0], switched[:, 0]
+            self._prospect.free[:, 0], self._prospect.driven[0, :, 0], plans.switched_w[:, 0]
         )
         junctions[:, 1:] += kept_k + caution.deviations * board.spread_k
         return junctions
