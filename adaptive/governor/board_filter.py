@@ -60,6 +60,22 @@ class Uncertainty:
     noise_k: float = 0.5
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Reach:
+    """What an estimate does to junctions some time ahead.
+
+    Attributes
+    ----------
+    known
+        Of temperatures, zones and the ambient, shape (J, n + m + 1) [1].
+    driven
+        Of constant power into each junction's node, shape (J, J) [K/W].
+    """
+
+    known: Array
+    driven: Array
+
+
 class BoardFilter:
     """Estimator of a board's state from its zones, made for one control period.
 
@@ -98,9 +114,9 @@ class BoardFilter:
         self._given_degc = ambient_degc
         self._expect = uncertainty
         self._A, self._B = model.A, model.B
-        self._zones = [network.index(zone.node) for zone in plant.zones]
+        self._zones = np.array([network.index(zone.node) for zone in plant.zones])
         self._each = np.eye(m)
-        self._junctions = [network.index(block) for block in plant.power.blocks]
+        self._junctions = np.array([network.index(block) for block in plant.power.blocks])
         self._T, self._s = slice(0, n), slice(n, n + m)
         self._a, self._g, self._l = n + m, slice(n + m + 1, n + m + 1 + b), n + m + 1 + b
         self._step_k = max(zone.resolution_k for zone in plant.zones)
@@ -184,15 +200,15 @@ class BoardFilter:
         late = (self._expect.lag_error_s * moving_k / self._period_s) ** 2
         noise = self._noise + late
         own = cov[felt, felt]
-        inside = own + noise * np.eye(len(error))
+        inside = own + noise * self._each
         # A reading far too low is a glitch or will be read again; one far too high may be true.
-        error = np.maximum(error, -_FAR * np.sqrt(np.diag(inside)))
+        error = np.maximum(error, -_FAR * np.sqrt(inside.diagonal()))
         gain = np.linalg.solve(inside, cov[felt]).T
         self._x = self._x + gain @ error
         self._cov = cov - gain @ cov[felt]
         self._cov = 0.5 * (self._cov + self._cov.T)
         self._x[self._l] = min(max(self._x[self._l], _LEAST_LAG), _MOST_LAG)
-        seen = float(np.mean(error**2) - np.trace(own) / len(error)) - late
+        seen = float((error**2).sum() - own.trace()) / len(error) - late
         self._noise += 0.02 * (min(max(seen, 0.0), 4.0) - self._noise)
         self._noise = max(self._noise, self._least_step_k**2 / 12.0 + 0.05**2)
 
@@ -230,7 +246,7 @@ class BoardFilter:
     @property
     def spread_k(self) -> Vector:
         """Standard deviation of the temperature of each junction, shape (J,) [K]."""
-        variance = np.diag(self._cov)[self._junctions]
+        variance = self._cov.diagonal()[self._junctions]
         return np.asarray(np.sqrt(np.maximum(variance, 0.0)))
 
     @property
@@ -248,23 +264,28 @@ class BoardFilter:
         noise = math.sqrt(max(self._noise - step**2 / 12.0, 0.0))
         return max(0.5 * step - noise, 0.0)
 
-    def predicted_spread_k(self, free: Array, driven: Array, switched_w: Array) -> Array:
-        """Return the standard deviation of junctions predicted for K plans, shape (K, J) [K].
+    def reach(self, free: Array, driven: Array) -> "Reach":
+        """Prepare a look ahead.
 
         Parameters
         ----------
         free, driven
             What nodes' rise and constant node power do to junctions, shapes (n, J) and (n, J).
-        switched_w
-            Switching power of each node, shape (K, n) [W].
         """
-        rows, n = self._junctions, len(self._A)
-        known = np.zeros((free.shape[1], self._a + 1))  # temperatures, zones, ambient
-        known[:, :n] = free.T
+        known = np.zeros((free.shape[1], self._a + 1))
+        known[:, : len(self._A)] = free.T
         known[:, -1] = 1.0 - free.sum(axis=0)
-        inside, g = self._cov[: self._a + 1, : self._a + 1], self._g
+        return Reach(known, np.ascontiguousarray(driven[self._junctions].T))
+
+    def predicted_spread_k(self, reach: "Reach", switched_w: Array) -> Array:
+        """Return the standard deviation of junctions predicted for K plans, shape (K, J) [K].
+
+        `switched_w` is the switching power of each node, shape (K, n) [W].
+        """
+        known, g = reach.known, self._g
+        inside = self._cov[: self._a + 1, : self._a + 1]
         fixed = ((known @ inside) * known).sum(axis=1)  # (J,)
         cross = known @ self._cov[: self._a + 1, g]  # (J, J)
-        heat = switched_w[:, np.newaxis, rows] * driven[rows].T  # (K, J, J)
+        heat = switched_w[:, np.newaxis, self._junctions] * reach.driven  # (K, J, J)
         variance = fixed + (heat * (2.0 * cross + heat @ self._cov[g, g])).sum(axis=2)
         return np.asarray(np.sqrt(np.maximum(variance, 0.0)))

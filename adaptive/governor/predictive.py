@@ -196,6 +196,7 @@ class Predictive:
         known = self._caution.horizon_s if preview is None else self._caution.preview_s
         edges = stretches_s(period_s + self._caution.delay_s, known, self._caution.longest_s)
         self._prospect = Prospect.of(plant, edges)
+        self._reach = self._filter.reach(self._prospect.free[:, 0], self._prospect.driven[0, :, 0])
         self._forecast = Forecast(edges, preview)
         # Heat let in early has left in part when it would be in the way: far ahead it is dearer.
         slowest_per_s = float(decompose(plant.network).rate[0]) if preview is not None else 0.0
@@ -254,7 +255,7 @@ class Predictive:
         now = plans.now
         over_k = self._over_the_cap_k(plans)
         over_w = np.maximum(plans.power_w - self._battery.power_w, -1e9)
-        over = np.column_stack([over_k.reshape(len(now), -1), over_w])
+        over = np.concatenate([over_k.reshape(len(now), -1), over_w[:, np.newaxis]], axis=1)
         allowed = self._allowed(now, observation)
         fits = np.logical_and.accumulate((over <= 0.0).all(axis=1) & allowed)
         last = int(np.count_nonzero(fits)) - 1
@@ -301,7 +302,7 @@ class Predictive:
         kept_k = caution.margin_k + board.rounding_k + board.ahead_k
         kept_k += ambient - self._cap_degc
         junctions[:, 0] += kept_k + caution.deviations * board.predicted_spread_k(
-            self._prospect.free[:, 0], self._prospect.driven[0, :, 0], plans.switched_w[:, 0]
+            self._reach, plans.switched_w[:, 0]
         )
         junctions[:, 1:] += kept_k + caution.deviations * board.spread_k
         return junctions

@@ -64,5 +64,6 @@ class Prospect:
         """
         plans, stretches, n = power_w.shape
         shape = self.driven.shape[2:]
+        left = rise_k @ self.free.reshape(n, -1)
         forced = power_w.reshape(plans, -1) @ self.driven.reshape(stretches * n, -1)
-        return np.asarray(np.tensordot(rise_k, self.free, 1) + forced.reshape(plans, *shape))
+        return np.asarray((left + forced).reshape(plans, *shape))
