@@ -189,6 +189,7 @@ class StuckWatch:
         self._since: tuple[float, float] | None = None  # (time, reading) since it last moved
         self._slices: deque[tuple[float, float]] = deque()  # (time, mean power)
         self._open: tuple[float, float, int] = (-math.inf, 0.0, 0)  # (start, sum, count)
+        self._swung = False  # in the slices that are complete
 
     def update(self, time_s: float, temp_degc: float, power_w: float) -> bool:
         """Return whether the zone is suspect."""
@@ -196,12 +197,9 @@ class StuckWatch:
             self._since = (time_s, temp_degc)
             self._slices.clear()
             self._open = (time_s, 0.0, 0)
+            self._swung = False
         self._add(time_s, power_w)
-        if time_s - self._since[0] < self._window_s:
-            return False
-        powers = sorted(power for _, power in self._slices)
-        quarter = len(powers) // 4
-        return bool(quarter) and powers[-quarter] - powers[quarter - 1] >= self._swing_w
+        return self._swung and time_s - self._since[0] >= self._window_s
 
     def reset(self) -> None:
         """Forget what was seen."""
@@ -211,10 +209,16 @@ class StuckWatch:
         start_s, total, count = self._open
         if count and time_s - start_s >= self._window_s / self._SLICES:
             self._slices.append((start_s, total / count))
+            while self._slices[0][0] < time_s - self._window_s:
+                self._slices.popleft()
+            self._swung = self._has_swung()
             start_s, total, count = time_s, 0.0, 0
         self._open = (start_s, total + power_w, count + 1)
-        while self._slices and self._slices[0][0] < time_s - self._window_s:
-            self._slices.popleft()
+
+    def _has_swung(self) -> bool:
+        powers = sorted(power for _, power in self._slices)
+        quarter = len(powers) // 4
+        return bool(quarter) and powers[-quarter] - powers[quarter - 1] >= self._swing_w
 
 
 def fuse(states: Mapping[str, ZoneState]) -> tuple[dict[str, float], dict[str, float]]:

@@ -117,6 +117,7 @@ class BoardFilter:
         self._zones = np.array([network.index(zone.node) for zone in plant.zones])
         self._each = np.eye(m)
         self._junctions = np.array([network.index(block) for block in plant.power.blocks])
+        self._heated = np.ascontiguousarray(model.B[:, self._junctions])
         self._T, self._s = slice(0, n), slice(n, n + m)
         self._a, self._g, self._l = n + m, slice(n + m + 1, n + m + 1 + b), n + m + 1 + b
         self._step_k = max(zone.resolution_k for zone in plant.zones)
@@ -170,11 +171,12 @@ class BoardFilter:
         leakage = power.leakage_w[index] * power.growth(temps)
         heat = switched + leakage
         rows = self._junctions
-        heat[rows] += x[self._g] * switched[rows]
+        switched_there = switched[rows]
+        heat[rows] += x[self._g] * switched_there
         ambient = self._given_degc + x[self._a]
         after = ambient + self._A @ (temps - ambient) + self._B @ heat
         jacobian, zones = self._F, self._zones
-        jacobian[self._T, self._g] = self._B[:, rows] * switched[rows]
+        jacobian[self._T, self._g] = self._heated * switched_there
         moved = after[zones] - temps[zones]
         x = x.copy()
         # A zone follows the mean of its node over the period.
