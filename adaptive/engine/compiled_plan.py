@@ -74,7 +74,7 @@ class CompiledPlan:
         """Return the codes of contiguous images, shape (N, outputs)."""
         codes = self.empty(len(images))
         status = self._library.ae_run(
-            self._engine, self.handle, images.ctypes.data, len(images), numbers(codes)
+            self._engine, self.handle, address(images), len(images), address(codes)
         )
         if status != 0:
             raise self._error()
@@ -98,13 +98,13 @@ class CompiledPlan:
         onward: int = self._library.ae_run_onward(
             self._engine,
             self.handle,
-            images.ctypes.data,
+            address(images),
             len(images),
             UnsureFunction(ask),
             None,
-            numbers(first),
-            numbers(codes),
-            went_on.ctypes.data_as(ctypes.POINTER(ctypes.c_uint8)),
+            address(first),
+            address(codes),
+            address(went_on),
         )
         if raised:
             raise raised[0]
@@ -129,6 +129,6 @@ def _bits(artifact: Artifact, effort: Effort) -> tuple[Bits, ...]:
     return tuple((plan if layer in own else then).bits_of(layer) for layer in plan.layers)
 
 
-def numbers(codes: Codes) -> "ctypes._Pointer[ctypes.c_int32]":
-    """Point at an array of int32."""
-    return codes.ctypes.data_as(ctypes.POINTER(ctypes.c_int32))
+def address(array: Codes | Pixels | Booleans) -> int:
+    """Return where a contiguous array lies."""
+    return array.ctypes.data

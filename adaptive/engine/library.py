@@ -69,7 +69,7 @@ _SIGNATURES: dict[str, tuple[object, tuple[object, ...]]] = {
     "ae_plan_arena_bytes": (c_size_t, (c_void_p,)),
     "ae_plan_live_bytes": (c_size_t, (c_void_p,)),
     "ae_plan_steps": (c_int, (c_void_p,)),
-    "ae_run": (c_int, (c_void_p, c_void_p, c_void_p, c_int, POINTER(c_int32))),
+    "ae_run": (c_int, (c_void_p, c_void_p, c_void_p, c_int, c_void_p)),
     "ae_run_onward": (
         c_int,
         (
@@ -79,14 +79,14 @@ _SIGNATURES: dict[str, tuple[object, tuple[object, ...]]] = {
             c_int,
             UnsureFunction,
             c_void_p,
-            POINTER(c_int32),
-            POINTER(c_int32),
-            POINTER(c_uint8),
+            c_void_p,
+            c_void_p,
+            c_void_p,
         ),
     ),
     "ae_profile": (
         c_int,
-        (c_void_p, c_void_p, c_void_p, POINTER(c_int32), POINTER(Step), c_int),
+        (c_void_p, c_void_p, c_void_p, c_void_p, POINTER(Step), c_int),
     ),
 }
 

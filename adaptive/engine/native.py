@@ -31,8 +31,8 @@ from adaptive.engine.compiled_plan import (
     MODES,
     CompiledPlan,
     Mode,
+    address,
     is_compiled_whole,
-    numbers,
 )
 from adaptive.engine.library import Step, last_error, load_library, options
 from adaptive.engine.pack import pack
@@ -218,7 +218,7 @@ class NativeEngine:
         for i in range(repeats):
             pixels = np.ascontiguousarray(source[i % len(source)])
             found = self._library.ae_profile(
-                self._handle, plan.handle, pixels.ctypes.data, numbers(codes), steps, count
+                self._handle, plan.handle, address(pixels), address(codes), steps, count
             )
             if found != count:
                 raise EngineError(f"artifact {self.artifact.name}: {last_error(self._library)}")
@@ -231,15 +231,16 @@ class NativeEngine:
     def _plan(self, effort: Effort) -> CompiledPlan:
         """Return the compiled plan of an effort; raises ArtifactError if it is not carried."""
         with self._lock:
-            if effort not in self._plans:
-                self.artifact.require(effort)
-                self._plans[effort] = CompiledPlan(
-                    self._library, self._handle, self.artifact, effort, mode=self.mode
-                )
-                if len(self._plans) > PLANS_KEPT:
-                    self._plans.popitem(last=False)
-            self._plans.move_to_end(effort)
-            return self._plans[effort]
+            plan = self._plans.get(effort)
+            if plan is not None:
+                self._plans.move_to_end(effort)
+                return plan
+            self.artifact.require(effort)
+            plan = CompiledPlan(self._library, self._handle, self.artifact, effort, mode=self.mode)
+            self._plans[effort] = plan
+            if len(self._plans) > PLANS_KEPT:
+                self._plans.popitem(last=False)
+            return plan
 
 
 def _anonymous_memory(content: bytes) -> mmap.mmap:
