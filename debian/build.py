@@ -14,7 +14,6 @@ from pathlib import Path
 
 from adaptive.commands.service import configuration_text, unit_text
 from adaptive.errors import AdaptiveError, ConfigError
-from experiments.progress import Progress
 
 HERE = Path(__file__).parent
 REPOSITORY = HERE.parent
@@ -47,34 +46,34 @@ def main() -> int:
     args = parser.parse_args()
     try:
         with tempfile.TemporaryDirectory(prefix="adaptived-deb-") as name:
-            print(build(Path(name), args, Progress("deb")))
+            print(build(Path(name), args))
     except AdaptiveError as error:
         print(f"deb: {error}", file=sys.stderr)
         return 2
     return 0
 
 
-def build(folder: Path, args: argparse.Namespace, progress: Progress) -> Path:
+def build(folder: Path, args: argparse.Namespace) -> Path:
     """Return the package, made in a folder of its own and moved to where it is wanted."""
     wheel = args.wheel or native_wheel(folder)
     machine = next((name for name in MACHINES if wheel.stem.endswith(name)), None)
     if machine is None or not wheel.is_file():
         raise ConfigError(f"{wheel}: expected a wheel of this project for {', '.join(MACHINES)}")
-    progress(0.3)
     root, version = folder / "root", wheel.name.split("-")[1]
+    tell("fetching the libraries")
     lay_out_environment(root, wheel, machine, args.python)
-    progress(0.7)
     lay_out_service(root, args.board, args.artifact)
     lay_out_control(root, version, MACHINES[machine], args.python)
     package = folder / f"adaptived_{version}_{MACHINES[machine]}.deb"
+    tell("packing")
     execute("dpkg-deb", "--build", "--root-owner-group", root, package)
     args.out.mkdir(parents=True, exist_ok=True)
-    progress(1.0)
     return Path(shutil.copy(package, args.out))
 
 
 def native_wheel(folder: Path) -> Path:
     """Build the project's wheel for this machine."""
+    tell("building the wheel")
     execute(sys.executable, "-m", "pip", "wheel", "--quiet", "--disable-pip-version-check",
             "--no-deps", "--wheel-dir", folder / "wheel", REPOSITORY)  # fmt: skip
     return next((folder / "wheel").glob("*.whl"))
@@ -139,6 +138,11 @@ def lay_out_control(root: Path, version: str, architecture: str, python: str) ->
     for name in SCRIPTS:
         shutil.copy(HERE / name, folder)
         (folder / name).chmod(0o755)
+
+
+def tell(what: str) -> None:
+    """Say what is under way."""
+    print(f"deb: {what}", file=sys.stderr)
 
 
 def execute(*command: str | Path) -> None:
