@@ -159,7 +159,11 @@ struct Strip {
         }
       }
       Vector value = sums[0];
-      if constexpr (S > 1) value = joint.join<kDeep>(sums[0], sums[1], sums[2]);
+      if constexpr (S > 1) {
+        // Of so few products what high x high leaves fits 32 bits.
+        const Vector rest = _mm512_add_epi32(_mm512_slli_epi32(sums[1], 8), sums[2]);
+        value = joint.join<kDeep>(sums[0], rest);
+      }
       if constexpr (S == 1 && kDeep) {
         value = _mm512_sllv_epi32(_mm512_srav_epi32(value, joint.down), lift);
       }
