@@ -209,7 +209,7 @@ class StuckWatch:
         start_s, total, count = self._open
         if count and time_s - start_s >= self._window_s / self._SLICES:
             self._slices.append((start_s, total / count))
-            while self._slices[0][0] < time_s - self._window_s:
+            while self._slices and self._slices[0][0] < time_s - self._window_s:
                 self._slices.popleft()
             self._swung = self._has_swung()
             start_s, total, count = time_s, 0.0, 0

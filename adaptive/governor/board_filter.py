@@ -124,6 +124,7 @@ class BoardFilter:
         self._F = np.eye(n + m + 1 + b + 1)
         self._F[self._T, self._T] = self._A
         self._F[self._T, self._a] = 1.0 - self._A.sum(axis=1)
+        self._at_zones = np.eye(len(self._F))[self._zones]
         drift = np.concatenate(
             [
                 np.full(n, uncertainty.node_k),
@@ -177,21 +178,20 @@ class BoardFilter:
         after = ambient + self._A @ (temps - ambient) + self._B @ heat
         jacobian, zones = self._F, self._zones
         jacobian[self._T, self._g] = self._heated * switched_there
-        moved = after[zones] - temps[zones]
+        zones_before, zones_after = temps[zones], after[zones]
         x = x.copy()
         # A zone follows the mean of its node over the period.
         periods = self._period_s / math.exp(x[self._l])
         follow = -math.expm1(-periods)
-        behind = 0.5 * (after[zones] + temps[zones]) - x[self._s]
-        jacobian[self._s] = 0.5 * follow * jacobian[zones]
-        jacobian[self._s, zones] += 0.5 * follow * self._each
+        behind = 0.5 * (zones_after + zones_before) - x[self._s]
+        jacobian[self._s] = 0.5 * follow * (jacobian[zones] + self._at_zones)
         jacobian[self._s, self._s] = (1.0 - follow) * self._each
         jacobian[self._s, self._l] = -periods * math.exp(-periods) * behind
         x[self._s] += follow * behind
         x[self._T] = after
         self._x = x
         self._cov = jacobian @ self._cov @ jacobian.T + self._Q
-        return float(np.abs(moved).max())
+        return float(np.abs(zones_after - zones_before).max())
 
     def correct(self, readings_degc: Vector, *, moving_k: float) -> None:
         """Take in a reading of every zone, while the zones moved so far in a period [K]."""

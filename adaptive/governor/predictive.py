@@ -255,10 +255,9 @@ class Predictive:
         now = plans.now
         over_k = self._over_the_cap_k(plans)
         over_w = np.maximum(plans.power_w - self._battery.power_w, -1e9)
-        over = np.concatenate([over_k.reshape(len(now), -1), over_w[:, np.newaxis]], axis=1)
         allowed = self._allowed(now, observation)
-        fits = np.logical_and.accumulate((over <= 0.0).all(axis=1) & allowed)
-        last = int(np.count_nonzero(fits)) - 1
+        passes = (over_k.max(axis=(1, 2)) > 0.0) | (over_w > 0.0) | ~allowed
+        last = (int(passes.argmax()) if passes.any() else len(now)) - 1
         if last < 0:
             return 0
         cool = int(now[last])
@@ -270,9 +269,11 @@ class Predictive:
             or over_k[last + 1, 0].max() > 0.5 * self._caution.margin_k
         ):
             return cool
-        passes = over[last + 1] > 0.0
-        room, step = -over[last, passes], (over[last + 1] - over[last])[passes]
-        share = float((room / step).min()) if passes.any() else 1.0
+        pair = slice(last, last + 2)
+        low, high = np.concatenate([over_k[pair].reshape(2, -1), over_w[pair, np.newaxis]], axis=1)
+        beyond = high > 0.0
+        room, step = -low[beyond], (high - low)[beyond]
+        share = float((room / step).min()) if room.size else 1.0
         return self._shared(cool, int(now[last + 1]), share, observation.time_s)
 
     def _worthwhile(self, index: int, observation: Observation) -> int:

@@ -138,6 +138,18 @@ def test_a_reading_that_stands_still_under_a_steady_load_is_not() -> None:
     assert not any(watch([50.0] * 200, [3.0] * 200))
 
 
+@given(
+    gaps=st.lists(st.floats(0.0, 40.0), min_size=1, max_size=60),
+    powers=st.lists(st.floats(0.0, 10.0), min_size=60, max_size=60),
+)
+def test_gaps_of_any_length_are_survived(gaps: list[float], powers: list[float]) -> None:
+    stuck, time_s = StuckWatch(window_s=10.0, swing_w=1.0), 0.0
+    for gap_s, power_w in zip(gaps, powers, strict=False):
+        time_s += gap_s
+        suspect = stuck.update(time_s, 50.0, power_w)
+        assert not (suspect and time_s < 10.0)
+
+
 def test_a_reading_that_moves_is_never_suspect() -> None:
     powers = [1.0 if n % 40 < 20 else 4.0 for n in range(200)]
     assert not any(watch([50.0 + (n // 20 % 2) for n in range(200)], powers))
