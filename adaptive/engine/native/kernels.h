@@ -150,8 +150,8 @@ struct Kernels {
   void (*average)(const Average &, Range rows);
   void (*join)(const Join &, Range rows);
   void (*narrow)(const Narrow &, Range rows);
-  // Of lines of kLine bytes; NULL: reads no woven codes.
-  void (*weave)(const Weave &, Range lines);
+  int most_segments;  // of a layer that is read from woven codes; 0: none is
+  void (*weave)(const Weave &, Range lines);  // of kLine bytes
 };
 
 // Every kernel set that was compiled, fastest first, ending with the portable one.

@@ -151,7 +151,7 @@ bool Network::choose_constants() {
 // Dense layers of 16 bits, for kernel sets that read woven codes.
 bool Network::cut_segments() {
   const auto cuts = [&](const FileNode &n) {
-    return kernels->weave && static_cast<Op>(n.op) == Op::kConvolution && n.groups == 1 &&
+    return kernels->most_segments > 0 && static_cast<Op>(n.op) == Op::kConvolution && n.groups == 1 &&
            (file.header().bits & (1u << kAt16)) && !layers[static_cast<size_t>(n.output - 1)].wide;
   };
   size_t most = 0;
@@ -163,7 +163,8 @@ bool Network::cut_segments() {
   for (uint32_t i = 0; i < file.node_count(); ++i) {
     if (!cuts(file.node(i))) continue;
     layers[i].first_segment = total;
-    layers[i].segment_count = segments_of(*this, file.node(i), segments.data() + total);
+    const int32_t count = segments_of(*this, file.node(i), segments.data() + total);
+    if (count <= kernels->most_segments) layers[i].segment_count = count;
     total += layers[i].segment_count;
   }
   return true;

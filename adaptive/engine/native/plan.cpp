@@ -177,7 +177,7 @@ int32_t Plan::add_woven(const Step &step, size_t *count) {
   const Network &network = *network_;
   const FileNode &n = network.file.node(static_cast<uint32_t>(step.node));
   const FileSignal &out = network.file.signal(static_cast<uint32_t>(n.output));
-  const bool reads = network.kernels->weave && step.products == Products::kExact &&
+  const bool reads = step.products == Products::kExact &&
                      static_cast<Op>(n.op) == Op::kConvolution && n.groups == 1 &&
                      out.height * out.width >= kWovenPositions &&
                      network.layers[static_cast<size_t>(step.node)].segment_count > 0;

@@ -69,6 +69,7 @@ def layer_cases(count: int) -> bytes:
         convolutions(): count,
         convolutions(grouped=True): count,
         convolutions(most=300): count // 5,
+        convolutions(most=60, sides=(6, 10)): count,
         convolutions(bits=(Bits.INT16, Bits.INT8, Bits.INT4)): count // 2,
         linears(): count // 2,
         branches(): count,

@@ -330,6 +330,6 @@ bool runs_here() { return __builtin_cpu_supports("avx2"); }
 }  // namespace
 
 const Kernels kAvx2 = {"avx2",   runs_here, 0,    walk<Avx2>, depthwise,
-                       max_pool, average,   join, narrow, nullptr};
+                       max_pool, average,   join, narrow, 0, nullptr};
 
 }  // namespace ae

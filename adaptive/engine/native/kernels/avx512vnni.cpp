@@ -146,6 +146,7 @@ bool runs_here() {
 }  // namespace
 
 const Kernels kAvx512Vnni = {"avx512vnni",   runs_here, 0,          convolve, depthwise,
-                             max_pool_by_64, average,   join_by_64, narrow,   weave};
+                             max_pool_by_64, average,   join_by_64, narrow,
+                             INT32_MAX,      weave};
 
 }  // namespace ae

@@ -1,5 +1,5 @@
 // Kernels for 64-bit Arm without the dot product (Cortex-A53, A72, A73).
-#include "neonmul.h"
+#include "neonwoven.h"
 
 namespace ae {
 namespace {
@@ -10,7 +10,7 @@ using Set = Multiplying<4, 2, 2>;
 
 }  // namespace
 
-const Kernels kNeon = {"neon",   runs_here, 128,  walk<Set>, depthwise<4>,
-                       max_pool, average,   join, narrow, nullptr};
+const Kernels kNeon = {"neon",   runs_here, 128,  convolve<Set, Woven<4, 2>>, depthwise<4>,
+                       max_pool, average,   join, narrow, 1, weave};
 
 }  // namespace ae

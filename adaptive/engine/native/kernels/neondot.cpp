@@ -90,6 +90,6 @@ bool runs_here() { return (getauxval(AT_HWCAP) & kDotProduct) != 0; }
 }  // namespace
 
 const Kernels kNeonDot = {"neondot", runs_here, 128, walk<Dot>, depthwise<4>,
-                          max_pool,  average,   join, narrow, nullptr};
+                          max_pool,  average,   join, narrow, 0, nullptr};
 
 }  // namespace ae

@@ -148,6 +148,6 @@ bool runs_here() { return true; }
 }  // namespace
 
 const Kernels kPortable = {"portable", runs_here, 0, walk<Portable>, depthwise,
-                           max_pool,   average,   join, narrow, nullptr};
+                           max_pool,   average,   join, narrow, 0, nullptr};
 
 }  // namespace ae
