@@ -137,7 +137,7 @@ class BoardFilter:
         self._Q = np.diag(drift**2)
         self._period_s = period_s
         self._least_step_k = self._step_k
-        self._before: Vector | None = None
+        self._before: list[float] = []
         self._ahead: Vector = np.zeros(m)
         self._x: Vector = np.zeros(0)
         self._cov: Matrix = np.zeros((0, 0))
@@ -205,7 +205,10 @@ class BoardFilter:
         inside = own + noise * self._each
         # A reading far too low is a glitch or will be read again; one far too high may be true.
         error = np.maximum(error, -_FAR * np.sqrt(inside.diagonal()))
-        gain = np.linalg.solve(inside, cov[felt]).T
+        if len(error) == 1:  # many boards have one zone, and a division is quicker
+            gain = cov[felt].T / inside[0, 0]
+        else:
+            gain = np.linalg.solve(inside, cov[felt]).T
         self._x = self._x + gain @ error
         self._cov = cov - gain @ cov[felt]
         self._cov = 0.5 * (self._cov + self._cov.T)
@@ -216,12 +219,11 @@ class BoardFilter:
 
     def _learn_step(self, readings_degc: Vector) -> None:
         """Zones are rounded more finely than the file says if they ever move by less."""
-        if self._before is not None:
-            change = np.abs(readings_degc - self._before)
-            change = change[change > 1e-3]
-            if change.size:
-                self._least_step_k = min(self._least_step_k, float(change.min()))
-        self._before = readings_degc
+        readings: list[float] = readings_degc.tolist()
+        for now, before in zip(readings, self._before, strict=False):
+            if abs(now - before) > 1e-3:
+                self._least_step_k = min(self._least_step_k, abs(now - before))
+        self._before = readings
 
     @property
     def temps_degc(self) -> Vector:
