@@ -6,14 +6,18 @@ one Debian release.
 """
 
 import argparse
+import re
 import shutil
 import subprocess
 import sys
 import tempfile
 from pathlib import Path
 
+from adaptive.artifact import load_artifact
 from adaptive.commands.service import configuration_text, unit_text
+from adaptive.config import read_board
 from adaptive.errors import AdaptiveError, ConfigError
+from adaptive.files import write_atomically
 
 HERE = Path(__file__).parent
 REPOSITORY = HERE.parent
@@ -45,12 +49,24 @@ def main() -> int:
     parser.add_argument("--out", type=Path, default=Path("dist"), help="folder (%(default)s)")
     args = parser.parse_args()
     try:
+        check(args)
         with tempfile.TemporaryDirectory(prefix="adaptived-deb-") as name:
             print(build(Path(name), args))
     except AdaptiveError as error:
         print(f"deb: {error}", file=sys.stderr)
         return 2
+    except OSError as error:
+        print(f"deb: {error.filename}: {error.strerror}", file=sys.stderr)
+        return 2
     return 0
+
+
+def check(args: argparse.Namespace) -> None:
+    """Refuse what no package can be made of, before anything is built."""
+    if not re.fullmatch(r"3\.\d+", args.python):
+        raise ConfigError(f"--python: {args.python!r}, expected a version such as 3.11")
+    read_board(args.board)
+    load_artifact(args.artifact)
 
 
 def build(folder: Path, args: argparse.Namespace) -> Path:
@@ -67,8 +83,15 @@ def build(folder: Path, args: argparse.Namespace) -> Path:
     package = folder / f"adaptived_{version}_{MACHINES[machine]}.deb"
     tell("packing")
     execute("dpkg-deb", "--build", "--root-owner-group", root, package)
-    args.out.mkdir(parents=True, exist_ok=True)
-    return Path(shutil.copy(package, args.out))
+    return put(package, args.out)
+
+
+def put(package: Path, folder: Path) -> Path:
+    """Copy a package into a folder, whole or not at all."""
+    folder.mkdir(parents=True, exist_ok=True)
+    target = folder / package.name
+    write_atomically(target, package.read_bytes())
+    return target
 
 
 def native_wheel(folder: Path) -> Path:

@@ -256,8 +256,9 @@ class Predictive:
         over_k = self._over_the_cap_k(plans)
         over_w = np.maximum(plans.power_w - self._battery.power_w, -1e9)
         allowed = self._allowed(now, observation)
-        passes = (over_k.max(axis=(1, 2)) > 0.0) | (over_w > 0.0) | ~allowed
-        last = (int(passes.argmax()) if passes.any() else len(now)) - 1
+        # What is no number fits nothing.
+        fits = (over_k.max(axis=(1, 2)) <= 0.0) & (over_w <= 0.0) & allowed
+        last = (len(now) if fits.all() else int(fits.argmin())) - 1
         if last < 0:
             return 0
         cool = int(now[last])

@@ -1,17 +1,15 @@
 """Latency while other processes want the same cores."""
 
 import hashlib
-import subprocess
-import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 
 import numpy as np
 
 from adaptive.engine.native import NativeEngine
 from adaptive.precision import Bits, Effort, PrecisionPlan
+from experiments.busy import busy
 from experiments.engine_bench.networks import BenchNetwork
 
 BUSY = 2
@@ -57,19 +55,19 @@ def measure_contention(network: BenchNetwork, *, threads: Sequence[int]) -> list
         [alone] = _latencies(run)
         yardstick = yardstick_of(float(np.median(alone)))
         quiet, loop = (float(np.median(spent)) for spent in _latencies(run, yardstick))
-        with _busy(BUSY):
-            busy, loop_busy = _latencies(run, yardstick)
+        with busy(BUSY):
+            beside, loop_beside = _latencies(run, yardstick)
         rows.append(
             ContentionRow(
                 "contention",
                 network.name,
                 count,
                 round(quiet, 4),
-                round(float(np.median(busy)), 4),
-                round(float(np.max(busy)), 3),
-                round(float(np.median(busy)) / quiet, 3),
-                round(float(np.median(loop_busy)) / loop, 3),
-                round(float(np.max(loop_busy)), 3),
+                round(float(np.median(beside)), 4),
+                round(float(np.max(beside)), 3),
+                round(float(np.median(beside)) / quiet, 3),
+                round(float(np.median(loop_beside)) / loop, 3),
+                round(float(np.max(loop_beside)), 3),
             )
         )
     return rows
@@ -95,16 +93,3 @@ def _latencies(*calls: Callable[[], object], seconds: float = SECONDS) -> list[l
             call()
             taken.append(1e3 * (time.perf_counter() - start))
     return spent
-
-
-@contextmanager
-def _busy(count: int) -> Iterator[None]:
-    """Keep processes busy for the length of the context."""
-    processes = [subprocess.Popen([sys.executable, "-c", "while True: pass"]) for _ in range(count)]
-    try:
-        yield
-    finally:
-        for process in processes:
-            process.kill()
-        for process in processes:
-            process.wait()

@@ -12,7 +12,7 @@ from experiments.stand_in import FakeBoard
 
 REPOSITORY = Path(__file__).parents[2]
 
-pytestmark = pytest.mark.heavy
+heavy = pytest.mark.heavy
 
 
 @pytest.fixture(scope="module")
@@ -49,6 +49,7 @@ def execute(*command: object) -> "subprocess.CompletedProcess[str]":
     )  # fmt: skip
 
 
+@heavy
 def test_it_tells_what_it_is_and_keeps_the_configuration(package: Path) -> None:
     fields = execute("dpkg-deb", "-f", package).stdout
     assert "Package: adaptived" in fields
@@ -64,6 +65,7 @@ def test_it_tells_what_it_is_and_keeps_the_configuration(package: Path) -> None:
         assert checked.returncode == 0, script
 
 
+@heavy
 def test_its_commands_run_on_the_libraries_it_brings(root: Path) -> None:
     shown = execute(root / "usr/bin/adaptive", "boards")
     assert "rpi4b" in shown.stdout, shown.stderr
@@ -75,6 +77,7 @@ def test_its_commands_run_on_the_libraries_it_brings(root: Path) -> None:
     assert str(root) in drawn.stdout
 
 
+@heavy
 def test_its_daemon_takes_the_board_it_is_given(root: Path, tmp_path: Path) -> None:
     board = FakeBoard(tmp_path / "board", frequencies_khz=PI_KHZ)
     checked = execute(root / "usr/bin/adaptived", "--check", "--root", board.root,
@@ -82,8 +85,31 @@ def test_its_daemon_takes_the_board_it_is_given(root: Path, tmp_path: Path) -> N
     assert checked.returncode == 0, checked.stderr
 
 
+@heavy
 def test_the_unit_starts_what_the_package_brings(root: Path) -> None:
     unit = (root / "lib/systemd/system/adaptived.service").read_text()
     assert "ExecStart=/opt/adaptived/bin/python -I -m adaptive.daemon --config" in unit
     assert "@" not in unit.replace("@system-service", "").split("SystemCallFilter")[0]
     assert (root / "usr/share/doc/adaptived/daemon.md").is_file()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["--python", "three"], "--python: 'three', expected a version such as 3.11"),
+        (["--board", "none"], "none"),
+        (["--artifact", "none"], "none"),
+        (["--wheel", "none.whl"], "none.whl: expected a wheel of this project"),
+    ],
+)
+def test_what_cannot_be_built_is_refused_by_name(
+    arguments: list[str], said: str, tmp_path: Path
+) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "debian.build", "--out", tmp_path / "dist", *arguments],
+        cwd=REPOSITORY, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 2
+    assert said in done.stderr
+    assert "Traceback" not in done.stderr
+    assert not (tmp_path / "dist").exists()

@@ -4,9 +4,8 @@
 the tests judge that. The board's heat follows the clock that the daemon sets.
 """
 
-import kernel_parts
 import pytest
-from kernel_guest import Told, boot
+from kernel_guest import Told, tell
 
 pytestmark = pytest.mark.kernel
 PATIENCE_S = 1200.0
@@ -16,16 +15,7 @@ AS_FOUND = ["schedutil", "600000", "1800000"]
 @pytest.fixture(scope="module")
 def told() -> Told:
     """What the guest tells of one boot."""
-    if lacking := kernel_parts.missing():
-        pytest.skip(lacking)
-    parts = kernel_parts.Parts()
-    try:
-        root = parts.root("small")
-    except OSError as error:
-        pytest.skip(f"the guest cannot be built here: {error}")
-    told = boot(parts, root, init="/board/init", patience_s=PATIENCE_S)
-    told.check()
-    return told
+    return tell("small", init="/board/init", patience_s=PATIENCE_S)
 
 
 def test_a_probe_finds_zone_trips_policy_voltages_and_meter(told: Told) -> None:

@@ -1,8 +1,8 @@
 """The installed, hardened service under a real systemd, on the kernel of `test_kernel.py`."""
 
-import kernel_parts
 import pytest
-from kernel_guest import Told, boot
+from kernel_guest import Told, tell
+from kernel_parts import add_systemd
 
 pytestmark = [pytest.mark.kernel, pytest.mark.heavy]
 PATIENCE_S = 1800.0
@@ -13,18 +13,8 @@ WATCHDOG_S = 5.0
 @pytest.fixture(scope="module")
 def told() -> Told:
     """What the guest tells of one boot."""
-    if lacking := kernel_parts.missing():
-        pytest.skip(lacking)
-    parts = kernel_parts.Parts()
-    try:
-        root = parts.root("systemd", ["systemd"])
-    except OSError as error:
-        pytest.skip(f"the guest cannot be built here: {error}")
-    kernel_parts.add_systemd(root)
-    told = boot(parts, root, init="/board/init-systemd", patience_s=PATIENCE_S,
-                words="systemd.unit=scenario.service")  # fmt: skip
-    told.check()
-    return told
+    return tell("systemd", ["systemd"], prepare=add_systemd, init="/board/init-systemd",
+                patience_s=PATIENCE_S, words="systemd.unit=scenario.service")  # fmt: skip
 
 
 def test_it_runs_unprivileged_and_well_hardened(told: Told) -> None:

@@ -3,11 +3,13 @@
 import json
 import subprocess
 import time
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from kernel_parts import MACHINE, Parts, execute
+import pytest
+from kernel_parts import MACHINE, Parts, Unreachable, execute, missing
 
 _MARK = "FOUND "
 # Time in the guest follows the instructions it runs, two nanoseconds each, and jumps where it
@@ -86,6 +88,39 @@ def boot(parts: Parts, root: Path, *, init: str, patience_s: float, words: str =
         archive.unlink()
     found = [json.loads(line.split(_MARK, 1)[1]) for line in console.splitlines() if _MARK in line]
     return Told({f["what"]: f for f in found}, console, time.monotonic() - begun_s)
+
+
+def tell(
+    name: str,
+    packages: Sequence[str] = (),
+    *,
+    prepare: Callable[[Path], None] = lambda _root: None,
+    init: str,
+    patience_s: float,
+    words: str = "",
+) -> Told:
+    """Build a guest, boot it, and return what it tells; skips where its parts cannot be had.
+
+    Parameters
+    ----------
+    name, packages
+        Of its root, and what Debian packages it has beside the usual ones.
+    prepare
+        Does the rest to its root.
+    init, patience_s, words
+        As `boot` takes them.
+    """
+    if lacking := missing():
+        pytest.skip(lacking)
+    parts = Parts()
+    try:
+        root = parts.root(name, packages)
+    except Unreachable as error:
+        pytest.skip(f"the guest cannot be built here: {error}")
+    prepare(root)
+    told = boot(parts, root, init=init, patience_s=patience_s, words=words)
+    told.check()
+    return told
 
 
 def main() -> None:

@@ -42,6 +42,10 @@ NOT_NEEDED = (
 )  # fmt: skip
 
 
+class Unreachable(OSError):
+    """Something that has to be fetched is not to be had."""
+
+
 def missing() -> str:
     """Return why the rig cannot be built here, or an empty text."""
     packages = [package for command, package in NEEDED.items() if shutil.which(command) is None]
@@ -159,13 +163,16 @@ class Parts:
         if not folder.exists():
             partial = folder.with_suffix(".partial")
             shutil.rmtree(partial, ignore_errors=True)
-            execute(
-                sys.executable, "-m", "pip", "install", "--quiet", "--no-deps",
-                "--disable-pip-version-check", "--only-binary=:all:", "--target", partial,
-                "--platform", "manylinux_2_28_aarch64", "--platform", "manylinux_2_17_aarch64",
-                "--platform", "manylinux2014_aarch64", "--python-version", self.python,
-                "-c", REPOSITORY / "constraints.txt", *LIBRARIES,
-            )  # fmt: skip
+            try:
+                execute(
+                    sys.executable, "-m", "pip", "install", "--quiet", "--no-deps",
+                    "--disable-pip-version-check", "--only-binary=:all:", "--target", partial,
+                    "--platform", "manylinux_2_28_aarch64", "--platform", "manylinux_2_17_aarch64",
+                    "--platform", "manylinux2014_aarch64", "--python-version", self.python,
+                    "-c", REPOSITORY / "constraints.txt", *LIBRARIES,
+                )  # fmt: skip
+            except OSError as error:
+                raise Unreachable(str(error)) from error
             partial.rename(folder)
         return folder
 
@@ -223,7 +230,10 @@ class Parts:
         }
         given = [word for key, value in options.items() for word in ("-o", f"{key}={value}")]
         given += ["-o", f"APT::Architectures::={host}"] if host != "arm64" else []
-        return execute(tool, *given, *words, cwd=cwd)
+        try:
+            return execute(tool, *given, *words, cwd=cwd)
+        except OSError as error:
+            raise Unreachable(str(error)) from error
 
 
 def add_systemd(root: Path) -> None:

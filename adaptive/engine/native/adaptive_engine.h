@@ -28,6 +28,8 @@ typedef struct {
   const char *isa; /* "portable", "avx2", ...; NULL asks the variable ADAPTIVE_ISA, then the CPU */
 } ae_options;
 
+/* A thread that runs networks needs 96 KiB of stack. */
+
 /* What a network reads and answers. */
 typedef struct {
   int height, width, channels; /* of the uint8 image, rows of pixels of interleaved channels */

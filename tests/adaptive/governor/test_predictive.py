@@ -84,6 +84,16 @@ def test_a_backlog_counts_as_demand() -> None:
     assert behind.frames_hz > calm.frames_hz
 
 
+def test_a_forecast_that_is_no_number_allows_no_plan(monkeypatch: pytest.MonkeyPatch) -> None:
+    policy = governor()
+    assert policy.decide(seen(26.0, demand_hz=50.0)).name != coolest().name
+    there = policy._prospect.junctions_k
+    monkeypatch.setattr(
+        type(policy._prospect), "junctions_k", lambda _, rise, power: there(rise, power) * math.nan
+    )
+    assert policy.decide(seen(26.0, time_s=0.1, demand_hz=50.0)).name == coolest().name
+
+
 def test_a_board_above_its_cap_gets_the_coolest_point() -> None:
     assert governor(cap=60.0).decide(seen(61.0)).name == coolest().name
 

@@ -120,6 +120,8 @@ struct Scratch {
   } room;
 };
 
+static_assert(sizeof(Scratch) <= 64 * 1024, "it lies on the caller's stack");
+
 // Tiles that read woven codes and weights. `kCut`: in several segments, else in one.
 template <bool kCut>
 struct Woven {
